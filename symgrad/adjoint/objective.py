@@ -1,0 +1,107 @@
+"""What is differentiated: the final value of a signal, a sum over time, or a loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from symgrad.cell import Cell
+from symgrad.errors import UsageError
+from symgrad.lang.affine import T, t
+from symgrad.lang.nodes import SCALAR, Node, Signal, iverson, param, signal
+from symgrad.lang.nodes import const as _const
+
+#: Letters for the free cotangent, the first that the cell does not use.
+_COTANGENTS = ("s", "v", "q", "r", "cotangent")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A scalar L of one run of a cell.
+
+    Attributes:
+        signal: the signal that L looks at.
+        when: ``final`` for its value at T, ``sum`` for all t = 1..T.
+        kind: ``linear`` for L = ⟨s, signal⟩ with a free cotangent s (1 in the scalar
+            reading), ``loss`` for per-step losses ℓ_t(signal_t) whose gradient is given
+            as the signal ``dl_…``, ``squared`` for ℓ_t = ½ ‖signal_t - target_t‖².
+        cotangent: s.
+    """
+
+    signal: Signal
+    when: Literal["final", "sum"]
+    kind: Literal["linear", "loss", "squared"]
+    cotangent: Node
+
+    @property
+    def seed(self) -> Node:
+        """dL / d(signal_t), what does not come back through later signals."""
+        if self.kind == "linear":
+            seed = self.cotangent
+        elif self.kind == "loss":
+            seed = loss_gradient(self.signal)
+        else:
+            seed = self.signal - target(self.signal)
+        return iverson(T - t) * seed if self.when == "final" else seed
+
+    @property
+    def needs_target(self) -> bool:
+        return self.kind == "squared"
+
+
+def loss_gradient(signal_t: Signal) -> Signal:
+    """∂ℓ_t/∂signal_t: a given signal, labelled ``dl_…``."""
+    return signal(signal_t.name, signal_t.shape, signal_t.time, "dl")
+
+
+def target(signal_t: Signal) -> Signal:
+    """The target of the squared error: a given signal, labelled ``target_…``."""
+    return signal(signal_t.name, signal_t.shape, signal_t.time, "target")
+
+
+def cotangent_for(cell: Cell, of: Signal) -> Node:
+    """The free cotangent of the vector reading; 1 in the scalar reading."""
+    if of.shape == SCALAR:
+        return _const(1)
+    used = {p.name.lower() for p in cell.params} | {
+        s.name.lower() for s in (*cell.signals, *cell.inputs)
+    }
+    letter = next(name for name in _COTANGENTS if name not in used)
+    return param(letter, of.shape)
+
+
+def _resolve(cell: Cell, of: Signal | str | None) -> Signal:
+    name = cell.output.name if of is None else of if isinstance(of, str) else of.name
+    known = cell.declared_name(name)
+    for candidate in cell.signals:
+        if candidate.name == known:
+            return candidate
+    raise UsageError(
+        f"cell {cell.name!r} computes no signal {name!r}; "
+        f"it has {', '.join(s.name for s in cell.signals)}"
+    )
+
+
+def final(cell: Cell, of: Signal | str | None = None) -> Objective:
+    """L = ⟨s, signal_T⟩."""
+    signal_t = _resolve(cell, of)
+    return Objective(signal_t, "final", "linear", cotangent_for(cell, signal_t))
+
+
+def summed(cell: Cell, of: Signal | str | None = None) -> Objective:
+    """L = Σ_t ⟨s, signal_t⟩."""
+    signal_t = _resolve(cell, of)
+    return Objective(signal_t, "sum", "linear", cotangent_for(cell, signal_t))
+
+
+def loss(
+    cell: Cell,
+    of: Signal | str | None = None,
+    *,
+    squared: bool = False,
+    last_only: bool = False,
+) -> Objective:
+    """L = Σ_t ℓ_t(signal_t), or ℓ_T alone; generic, or half the squared error."""
+    signal_t = _resolve(cell, of)
+    when: Literal["final", "sum"] = "final" if last_only else "sum"
+    return Objective(signal_t, when, "squared" if squared else "loss", _const(1))

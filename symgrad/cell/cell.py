@@ -1,0 +1,178 @@
+"""``Cell``: the equations of one time step, checked when they are declared.
+
+No calculus here. The same declaration is read as vector equations with symbolic
+sizes and, through ``scalar()``, as scalar equations in which everything commutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+from symgrad.cell.checks import check_cell
+from symgrad.cell.hooks import hook
+from symgrad.cell.scalar import lower_case, scalar_node
+from symgrad.lang.affine import t
+from symgrad.lang.display import Displayable
+from symgrad.lang.nodes import Node, Param, Signal, params_in, signals_in, walk
+from symgrad.lang.program import Equation, Program, Sweep
+
+Reading = Literal["vector", "scalar"]
+
+
+@dataclass(frozen=True, init=False)
+class Cell(Displayable):
+    """A recurrent cell.
+
+    Args:
+        name: a short name, such as ``lstm``.
+        equations: pairs (signal, formula) in the order of evaluation; a formula may
+            use inputs, parameters, the signals defined before it, and ``.prev`` of any.
+        inputs: the signals given from outside.
+        output: what a per-step loss looks at; default: ``y`` if it is declared, else
+            ``h``, else the signal of the last equation.
+        title, variant, source: for people: what it is, which of several conventions,
+            and where it was published (paper and equation numbers).
+
+    Raises:
+        DeclarationError: the equations contradict themselves; the message names the
+            equation, the names and the repair.
+
+    Example:
+        >>> n, m = sizes("n m")
+        >>> h, x = signal("h", n), input_signal("x", m)
+        >>> W, U = param("W", n, n), param("U", n, m)
+        >>> cell = Cell("mine", [(h, tanh(W @ h.prev + U @ x))], inputs=[x])
+    """
+
+    display_kind: ClassVar[str] = "cell"
+
+    name: str
+    equations: tuple[Equation, ...]
+    inputs: tuple[Signal, ...]
+    output: Signal
+    title: str
+    variant: str
+    source: str
+    reading: Reading
+
+    def __init__(
+        self,
+        name: str,
+        equations: Iterable[tuple[Signal, Node]],
+        *,
+        inputs: Sequence[Signal] = (),
+        output: Signal | None = None,
+        title: str = "",
+        variant: str = "",
+        source: str = "",
+    ) -> None:
+        made = check_cell(name, tuple(equations), tuple(inputs), output)
+        self._fill(name, made, tuple(inputs), output, title or name, variant, source, "vector")
+
+    def _fill(
+        self,
+        name: str,
+        equations: tuple[Equation, ...],
+        inputs: tuple[Signal, ...],
+        output: Signal | None,
+        title: str,
+        variant: str,
+        source: str,
+        reading: Reading,
+    ) -> None:
+        targets = {equation.target.name: equation.target for equation in equations}
+        chosen = output
+        if chosen is None:
+            chosen = targets.get("y", targets.get("h", equations[-1].target))
+        values = {
+            "name": name,
+            "equations": equations,
+            "inputs": inputs,
+            "output": chosen,
+            "title": title,
+            "variant": variant,
+            "source": source,
+            "reading": reading,
+        }
+        for field_name, value in values.items():
+            object.__setattr__(self, field_name, value)
+
+    @cached_property
+    def params(self) -> tuple[Param, ...]:
+        """The parameters, in the order in which they are first used."""
+        return tuple(params_in(*[equation.value for equation in self.equations]))
+
+    @cached_property
+    def states(self) -> tuple[Signal, ...]:
+        """The signals whose ``.prev`` is used, in the order of their equations."""
+        lagged = {s.name for s in signals_in(*[e.value for e in self.equations]) if s.time == t - 1}
+        return tuple(e.target for e in self.equations if e.target.name in lagged)
+
+    @cached_property
+    def signals(self) -> tuple[Signal, ...]:
+        """The computed signals at time t, in the order of their equations."""
+        return tuple(equation.target for equation in self.equations)
+
+    @cached_property
+    def size_names(self) -> tuple[str, ...]:
+        """The names of the symbolic sizes, sorted."""
+        shapes = [node.shape for e in self.equations for node in walk(e.value, e.target)]
+        return tuple(sorted({name for shape in shapes for size in shape for name in size.names}))
+
+    @cached_property
+    def program(self) -> Program:
+        """The forward pass: one sweep over t = 1..T."""
+        return Program((Sweep(1, self.equations),), self.params, self.inputs, self.states)
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.reading == "scalar"
+
+    def equation_of(self, signal: Signal) -> Node:
+        """The right-hand side of a signal's equation at time t."""
+        return next(e.value for e in self.equations if e.target.name == signal.name)
+
+    def is_state(self, name: str) -> bool:
+        return any(state.name == name for state in self.states)
+
+    def scalar(self) -> Cell:
+        """The same cell with all sizes 1; matrices and vectors print in lower case."""
+        return self._scalar if self.reading == "vector" else self
+
+    @cached_property
+    def _scalar(self) -> Cell:
+        cell = object.__new__(Cell)
+        cell._fill(
+            self.name,
+            tuple(Equation(_signal(e.target), scalar_node(e.value)) for e in self.equations),
+            tuple(_signal(s) for s in self.inputs),
+            _signal(self.output),
+            self.title,
+            self.variant,
+            self.source,
+            "scalar",
+        )
+        return cell
+
+    def unroll(self, T: int) -> Any:
+        """The computation graph of T steps, a ``symgrad.graph.Graph``.
+
+        The graph stands above this layer: it registers itself in ``cell.hooks``.
+        """
+        return hook("unroll", "symgrad.graph")(self, T)
+
+    def declared_name(self, name: str) -> str | None:
+        """The declared name that ``name`` means; either case is accepted."""
+        names = [p.name for p in self.params] + [s.name for s in (*self.signals, *self.inputs)]
+        if name in names:
+            return name
+        return next((known for known in names if lower_case(known) == lower_case(name)), None)
+
+
+def _signal(vector: Signal) -> Signal:
+    scalar = scalar_node(vector)
+    assert isinstance(scalar, Signal)
+    return scalar

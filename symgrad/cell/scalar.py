@@ -1,0 +1,43 @@
+"""The scalar reading: the same formulas at shape (1, 1), where everything commutes."""
+
+from __future__ import annotations
+
+from symgrad.lang.nodes import (
+    OPERATORS,
+    SCALAR,
+    Apply,
+    Full,
+    Node,
+    Param,
+    Signal,
+    const,
+    param,
+    signal,
+    transform,
+)
+
+
+def lower_case(name: str) -> str:
+    """The name a parameter or a signal has in the scalar reading."""
+    return name.lower()
+
+
+def scalar_node(node: Node) -> Node:
+    """A vector formula with every size set to 1 and every name in lower case."""
+
+    def change(item: Node) -> Node:
+        if isinstance(item, Param):
+            return param(lower_case(item.name), SCALAR)
+        if isinstance(item, Signal):
+            return signal(lower_case(item.name), SCALAR, item.time, item.adjoint)
+        if isinstance(item, Full):
+            return const(0 if item.kind == "zeros" else 1)
+        if isinstance(item, Apply):
+            name = item.head.name
+            if name == "matmul":
+                return OPERATORS["mul"](*item.args)
+            if name in ("transpose", "diag", "total"):
+                return item.args[0]
+        return item
+
+    return transform(node, change)

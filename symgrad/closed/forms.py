@@ -1,0 +1,113 @@
+"""Forms of a derivative as data: what is equal to what, for which times, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from symgrad.lang.affine import Affine, as_affine
+from symgrad.lang.display import Displayable
+from symgrad.lang.nodes import Name, Node, fold, substitute_indices, transform
+
+ZERO = as_affine(0)
+
+FormKind = Literal["expanded", "closed", "elementary", "restricted", "immediate", "one-step"]
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """y_T = step(y_{T-1}) with y_start given: what an induction on T is built on.
+
+    Attributes:
+        previous: the name that stands for y_{T-1} in ``step``.
+        step: y_T in terms of ``previous``, at the generic time T.
+        start: y at T = ``first``.
+        second: y at T = ``first`` + 1, where ``step`` only holds from the next T on.
+    """
+
+    previous: Node
+    step: Node
+    start: Node
+    first: Affine = ZERO
+    second: Node | None = None
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One case of an elementary form.
+
+    Attributes:
+        conditions: what is assumed, as pairs (parameter, value) that are equal here.
+        excluded: differences that are assumed not to be zero.
+        right: the formula, for T >= ``first``.
+        recurrence: what it satisfies, under the conditions.
+    """
+
+    conditions: tuple[tuple[Node, Node], ...]
+    excluded: tuple[Node, ...]
+    right: Node
+    recurrence: Recurrence
+    first: int = 0
+
+
+@dataclass(frozen=True)
+class Form(Displayable):
+    """``left = right``, with names for repeated parts and the times for which it holds.
+
+    Attributes:
+        where: definitions of the names in ``right``, each at the generic time t.
+        times: free times with their first and last value.
+        first_horizon: the smallest T for which it holds.
+        recurrence: for scalar forms, what the value satisfies in T.
+        branches: for elementary forms, the branches of ``right`` one by one.
+        stable: for elementary forms, the Σ form that is evaluated near an excluded point.
+        notes: conditions in words.
+    """
+
+    display_kind: ClassVar[str] = "form"
+
+    kind: FormKind
+    left: Node
+    right: Node
+    where: tuple[tuple[Name, Node], ...] = ()
+    times: tuple[tuple[str, Affine, Affine], ...] = ()
+    first_horizon: int = 0
+    recurrence: Recurrence | None = None
+    branches: tuple[Branch, ...] = ()
+    stable: Node | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def full(self) -> Node:
+        """The right side with the names written out."""
+        return write_out(self.right, self.where)
+
+
+def write_out(node: Node, where: tuple[tuple[Name, Node], ...]) -> Node:
+    """Replace names by their definitions, each at the time it is used."""
+    definitions: Mapping[str, Node] = {name.name: value for name, value in where}
+
+    def change(item: Node) -> Node:
+        if isinstance(item, Name) and item.name in definitions:
+            value = definitions[item.name]
+            return value if item.time is None else substitute_indices(value, {"t": item.time})
+        return item
+
+    return transform(node, change)
+
+
+def product_over(index: str, lower: Affine, upper: Affine, body: Node) -> Node:
+    """Π over a range that is never emptier than empty; a power where nothing depends on the index."""
+    if not _mentions(body, index):
+        return body ** (upper - lower + 1)
+    if lower == upper:
+        return substitute_indices(body, {index: lower})
+    return fold("prod", index, lower, upper, body)
+
+
+def _mentions(body: Node, index: str) -> bool:
+    return substitute_indices(body, {index: Affine((("⋆", 1),))}) is not body
+
+
+__all__ = ["Form", "Recurrence", "product_over", "write_out"]

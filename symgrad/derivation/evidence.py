@@ -1,0 +1,361 @@
+"""Evidence for statements about a cell: which checks and proofs apply to which statement.
+
+Every statement is evaluated exactly over a range of T (and sizes); statements of one
+step and forms with a recurrence are proved besides. A refutation always wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from symgrad.adjoint.backward import Gradient
+from symgrad.adjoint.objective import Objective
+from symgrad.cell import Cell
+from symgrad.closed.elementary import input_values, resolved, with_inputs
+from symgrad.closed.forms import Branch, Form, Recurrence
+from symgrad.derivation.entries import proved_entries
+from symgrad.lang.affine import Affine, T, as_affine
+from symgrad.lang.algebra import Value
+from symgrad.lang.nodes import (
+    Apply,
+    Condition,
+    Derivative,
+    Node,
+    Signal,
+    cases,
+    param,
+    params_in,
+    signal,
+    signals_in,
+    substitute_indices,
+)
+from symgrad.lang.program import Equation, Program, Sweep
+from symgrad.verify.axioms import Entry
+from symgrad.verify.claims import HORIZONS, Scope, all_sizes, check
+from symgrad.verify.formula import FormulaClaim, FreeTime, Runs, Weights
+from symgrad.verify.induction import Induction, prove_induction
+from symgrad.verify.onestep import AdjointProof, prove_adjoint, prove_step
+from symgrad.verify.verdict import Verdict, weakest
+
+#: For statements with free times: the oracle is asked for every one of them.
+FEW_HORIZONS = tuple(range(9))
+
+
+@dataclass(frozen=True)
+class ProofParts:
+    """A proof made of several: all must replay."""
+
+    parts: tuple[object, ...]
+
+    def replay(self) -> bool:
+        return all(part.replay() for part in self.parts)  # type: ignore[attr-defined]
+
+
+@dataclass
+class Evidence:
+    """Checks statements about one cell; keeps what they share."""
+
+    cell: Cell
+    thorough: bool = True
+    _adjoint: dict[Objective, Verdict] = field(default_factory=dict)
+    _runs: Runs = field(default_factory=Runs)
+    _explicit: Program | None = None
+
+    # ---- scopes ----
+
+    def scope(self, *, first: int = 0, few: bool = False) -> Scope:
+        horizons = FEW_HORIZONS if few or not self.thorough else HORIZONS
+        kept = tuple(h for h in horizons if h >= first)
+        sizes = ((),) if self.cell.is_scalar else all_sizes(self.cell.size_names)
+        return Scope(kept, sizes, self.cell.is_scalar)
+
+    # ---- statements ----
+
+    def formula(
+        self,
+        left: Node,
+        right: Node,
+        *,
+        times: tuple[tuple[str, Affine, Affine], ...] = (),
+        first: int = 0,
+        objective: Objective | None = None,
+        gradient: Gradient | None = None,
+        program: Program | None = None,
+    ) -> Verdict:
+        """Exact evaluation of both sides; derivatives on the left by dual numbers."""
+        claim = self.claim(left, right, times, objective, gradient, program)
+        return check(claim, self.scope(first=first, few=bool(times)))
+
+    def claim(
+        self,
+        left: Node,
+        right: Node,
+        times: tuple[tuple[str, Affine, Affine], ...] = (),
+        objective: Objective | None = None,
+        gradient: Gradient | None = None,
+        program: Program | None = None,
+    ) -> FormulaClaim:
+        forward = program or self.cell.program
+        return FormulaClaim(
+            forward,
+            left,
+            right,
+            tuple(FreeTime(*time) for time in times),
+            given_nodes(self.cell, forward, left, right, objective),
+            None if objective is None else objective_weights(objective),
+            None if gradient is None else gradient.program,
+            runs=self._runs,
+        )
+
+    def one_step(
+        self, left: Node, right: Node, *, times: tuple[tuple[str, Affine, Affine], ...],
+        horizon: int = 1, indices: Mapping[str, int] | None = None,
+        program: Program | None = None, scope: str = "all t ≥ 1", first: int = 1,
+    ) -> Verdict:
+        """A statement about one or two steps: proved in the scalar reading, checked besides."""
+        checked = check(
+            self.claim(left, right, times, program=program),
+            self.scope(first=first, few=bool(times)),
+        )
+        if not self.cell.is_scalar:
+            return checked
+        proof = prove_step(
+            self.claim(left, right, program=program),
+            proved_entries(self.cell),
+            horizon=horizon, indices={"t": 1} if indices is None else indices, scope=scope,
+        )
+        return combined(proof, checked)
+
+    def form(self, form: Form, *, objective: Objective | None = None) -> Verdict:
+        """An expanded, closed or restricted form."""
+        window = _window(form)
+        if window is not None and self.cell.is_scalar:
+            # A fixed number of steps: an identity, whatever came before.
+            name, gap = window
+            low = form.times[0][1] if form.times else as_affine(form.first_horizon)
+            words = f"all {name} ≥ {low}" if name else f"t = {gap}"
+            return self.one_step(
+                form.left, form.full, times=form.times, horizon=gap + 1,
+                indices={name: gap + 1} if name not in ("", "T") else {},
+                scope=words, first=max(form.first_horizon, 1 if not name else 0),
+            )
+        checked = self.formula(
+            form.left, form.full, times=form.times, first=form.first_horizon, objective=objective
+        )
+        if form.recurrence is None or not self.cell.is_scalar:
+            return checked
+        return combined(self._induction(form.left, form.right, form.recurrence), checked)
+
+    def _induction(self, left: Node, right: Node, recurrence: Recurrence) -> Verdict:
+        return prove_induction(induction(left, right, recurrence))
+
+    def recurrence(self, form: Form) -> Verdict:
+        """The one step that an induction rests on."""
+        assert form.recurrence is not None
+        left = form.left
+        return self.one_step(
+            left, form.recurrence.step, times=(), horizon=1, indices={}, scope="all T ≥ 1"
+        )
+
+    def elementary(self, form: Form, kind: str) -> Verdict:
+        """Every branch of an elementary form: induction, and exact evaluation under its conditions."""
+        verdicts = []
+        program = input_program(self.cell, kind)
+        for branch in form.branches:
+            right = branch_cases(branch)
+            left = form.left
+            claim = replace(
+                self.claim(left, right, program=program), imposed=resolved(branch.conditions)
+            )
+            checked = check(claim, self.scope())
+            words = tuple(_words(a, "=", b) for a, b in branch.conditions)
+            words += tuple(f"{d!r} ≠ 0" for d in branch.excluded)
+            proof = prove_induction(
+                replace(induction(left, right, branch.recurrence), assumptions=words)
+            )
+            verdicts.append(combined(proof, checked))
+        worst = weakest(verdicts)
+        if worst.status != "proved":
+            return worst
+        count = len(verdicts)
+        how = f"induction on T in {'the one branch' if count == 1 else f'each of the {count} branches'}"
+        return Verdict(
+            "proved", "all T ≥ 0", (how, *worst.how[1:]),
+            proof=ProofParts(tuple(v.proof for v in verdicts)),
+        )
+
+    def adjoint_identity(self, gradient: Gradient) -> Verdict:
+        """The adjoint identity of one step, which proves the whole backward pass."""
+        if not self.cell.is_scalar:
+            return Verdict("undecided", "", ("the identity is proved in the scalar reading",))
+        if gradient.objective not in self._adjoint:
+            proof = adjoint_proof(self.cell, gradient, proved_entries(self.cell))
+            self._adjoint[gradient.objective] = prove_adjoint(proof, "all T ≥ 0")
+        return self._adjoint[gradient.objective]
+
+    def adjoint(
+        self, gradient: Gradient, left: Node, right: Node,
+        times: tuple[tuple[str, Affine, Affine], ...], first: int,
+    ) -> Verdict:
+        """An adjoint equation or a gradient written with adjoints."""
+        if self._explicit is None:
+            self._explicit = explicit_pre_activations(self.cell)
+        claim = self.claim(left, right, times, gradient.objective, gradient, self._explicit)
+        # Whole gradients for every T; the adjoints inside them for the first few.
+        few = bool(times) or _inner(left)
+        checked = check(claim, self.scope(first=first, few=few))
+        if not self.cell.is_scalar:
+            return checked
+        return combined(self.adjoint_identity(gradient), checked)
+
+
+def _inner(left: Node) -> bool:
+    """Whether a derivative is with respect to a signal after time 0."""
+    return isinstance(left, Derivative) and isinstance(left.wrt, Signal) and bool(left.wrt.time.names)
+
+
+def _window(form: Form) -> tuple[str, int] | None:
+    """The free time and the number of steps that a form spans, where that is fixed."""
+    left = form.left
+    if not isinstance(left, Derivative) or not isinstance(left.of, Signal):
+        return None
+    of = left.of.time
+    if isinstance(left.wrt, Signal) and of.is_const and left.wrt.time == as_affine(0):
+        return "", of.const
+    if len(of.names) != 1 or of.const != 0:
+        return None
+    (name,) = of.names
+    if left.kind == "immediate":
+        return name, 0
+    if isinstance(left.wrt, Signal) and (of - left.wrt.time).is_const:
+        return name, (of - left.wrt.time).const
+    return None
+
+
+def combined(proof: Verdict, checked: Verdict) -> Verdict:
+    """A refutation wins; then the proof; then the check."""
+    if checked.status == "refuted":
+        return checked
+    if proof.status == "proved":
+        return replace(proof, how=(*proof.how, *_evaluated(checked)))
+    if checked.holds:
+        return checked
+    return Verdict("undecided", checked.scope, (*proof.how, *checked.how))
+
+
+def _evaluated(checked: Verdict) -> tuple[str, ...]:
+    return (f"evaluated exactly for {checked.scope}",) if checked.status == "checked" else ()
+
+
+def induction(left: Node, right: Node, recurrence: Recurrence) -> Induction:
+    return Induction(
+        left, right, recurrence.previous, recurrence.step, recurrence.start,
+        recurrence.second, recurrence.first,
+    )
+
+
+def branch_cases(branch: Branch) -> Node:
+    """A branch with its first values, where the formula begins at T = 1 or 2."""
+    recurrence = branch.recurrence
+    values = (recurrence.start, recurrence.second)
+    rows: list[tuple[Node, tuple[Condition, ...]]] = []
+    for position in range(branch.first):
+        value = values[position]
+        assert value is not None
+        rows.append((value, (Condition(T, "=", as_affine(position)),)))
+    return cases([*rows, (branch.right, ())])
+
+
+def _words(left: Node, relation: str, right: Node) -> str:
+    return f"{left!r} {relation} {right!r}"
+
+
+# ---- what a claim needs to know ------------------------------------------------------
+
+
+def objective_weights(objective: Objective) -> Weights:
+    """dL as a weight on the signal at each time."""
+    label = objective.signal.label
+
+    def weights(horizon: int, read: Callable[[Node], Value]) -> dict[tuple[str, int], Value]:
+        first = horizon if objective.when == "final" else 1
+        found = {}
+        for time in range(max(first, 0), horizon + 1):
+            found[label, time] = read(_weight(objective, time))
+        return found
+
+    return weights
+
+
+def _weight(objective: Objective, time: int) -> Node:
+    """The seed at one time, without the bracket."""
+    single = replace(objective, when="sum").seed
+    return substitute_indices(single, {"t": as_affine(time)})
+
+
+def given_nodes(
+    cell: Cell, program: Program, left: Node, right: Node, objective: Objective | None
+) -> dict[str, Node]:
+    """Names in the formulas that are neither the cell's nor adjoints: cotangents, targets …"""
+    given: dict[str, Node] = {}
+    roots = [left, right]
+    if objective is not None:
+        roots.append(objective.seed)
+    known = {p.name for p in program.params}
+    for entry in params_in(*roots):
+        if entry.name not in known:
+            given[entry.name] = entry
+    for item in signals_in(*roots):
+        if item.adjoint in ("dl", "target"):
+            given[item.label] = item
+    return given
+
+
+def pre_activation(of: Signal) -> Signal:
+    """The pre-activation of a signal as a signal of its own."""
+    return signal(of.name, of.shape, of.time, "pre")
+
+
+def explicit_pre_activations(cell: Cell) -> Program:
+    """The forward program with every pre-activation as a signal, so that δ can be checked."""
+    equations: list[Equation] = []
+    for equation in cell.equations:
+        value = equation.value
+        if isinstance(value, Apply) and value.head.elementwise:
+            inner = pre_activation(equation.target)
+            equations.append(Equation(inner, value.args[0]))
+            equations.append(Equation(equation.target, Apply(value.key, (inner,), value.shape)))
+        else:
+            equations.append(equation)
+    return Program((Sweep(1, tuple(equations)),), cell.params, cell.inputs, cell.states)
+
+
+def input_program(cell: Cell, kind: str) -> Program:
+    """The forward program with the inputs of one kind."""
+    values = input_values(cell, kind)
+    equations = tuple(Equation(e.target, with_inputs(e.value, values)) for e in cell.equations)
+    used = params_in(*[e.value for e in equations])
+    params = tuple(dict.fromkeys((*cell.params, *used)))
+    return Program((Sweep(1, equations),), params, cell.inputs, cell.states)
+
+
+def adjoint_proof(cell: Cell, gradient: Gradient, entries: Mapping[str, Entry]) -> AdjointProof:
+    """The pieces of the adjoint identity of one step."""
+    equations: list[tuple[Signal, Node]] = []
+    for equation in gradient.equations:
+        value = equation.value
+        if equation.target.adjoint == "lam":
+            value = gradient.now[equation.target.name]
+            if cell.is_state(equation.target.name):
+                value = value + param(f"mu_{equation.target.name}")
+        equations.append((equation.target, value))
+    objective = gradient.objective
+    given = {
+        item.label: item for item in signals_in(objective.seed) if item.adjoint in ("dl", "target")
+    }
+    return AdjointProof(
+        cell.program, entries, tuple(equations), {objective.signal.name: objective.seed},
+        gradient.back, gradient.terms, {x.name: gradient.adjoints[x.name] for x in cell.inputs},
+        given,
+    )

@@ -1,0 +1,1 @@
+"""Formulas and programs as values and as SymPy expressions."""

@@ -1,0 +1,1 @@
+"""The language of formulas: nodes, times, programs, evaluation. No calculus, no output format."""

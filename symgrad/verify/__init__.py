@@ -1,0 +1,1 @@
+"""Evidence: knows nodes and how to evaluate them, and nothing of derivatives."""

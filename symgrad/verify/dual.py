@@ -1,0 +1,147 @@
+"""Forward-mode derivatives by dual numbers: an oracle that reads no table of derivatives.
+
+A value carries its tangent. The ring operations propagate it, ``exp`` by dE = E dx, and
+every other function through its definition, so a derivative obtained here is
+independent of the reverse sweep and of the table it reads. (Griewank and Walther,
+Evaluating Derivatives, 2nd ed., section 3.1.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from symgrad.lang.algebra import Algebra, Value
+
+
+#: Proved derivatives by name: the call as an atom, and its slope from the call's value.
+Calls = Mapping[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]]
+
+
+@dataclass(slots=True)
+class Pair:
+    """A value and its tangent; ``None`` is a tangent of zero."""
+
+    value: Value
+    tangent: Value | None = None
+
+    @property
+    def shape(self) -> Any:
+        return np.shape(self.value)
+
+    @property
+    def ndim(self) -> int:
+        return np.ndim(self.value)
+
+
+class Dual(Algebra):
+    """Dual numbers over another algebra.
+
+    ``entries`` may give, by name, a proved derivative ``(base value of the call) -> partial``;
+    such a call is then an atom of the base algebra instead of its definition.
+    """
+
+    def __init__(
+        self,
+        base: Algebra,
+        entries: Calls | None = None,
+    ) -> None:
+        self.base = base
+        bounds = getattr(base, "dual_calls", None)
+        self.direct: Mapping[str, Callable[[Value], Value]] = bounds(Pair) if bounds else {
+            name: self._entry(call, partial) for name, (call, partial) in (entries or {}).items()
+        }
+
+    def _entry(
+        self, call: Callable[[Value], Value], partial: Callable[[Value], Value]
+    ) -> Callable[[Value], Value]:
+        def apply(argument: Pair) -> Pair:
+            value = call(argument.value)
+            if argument.tangent is None:
+                return Pair(value)
+            return Pair(value, self.base.mul(partial(value), argument.tangent))
+
+        return apply
+
+    def const(self, value: Fraction) -> Value:
+        return Pair(self.base.const(value))
+
+    def _linear(self, operation: Callable[[Value], Value], pair: Pair) -> Pair:
+        tangent = None if pair.tangent is None else operation(pair.tangent)
+        return Pair(operation(pair.value), tangent)
+
+    def _plus(self, left: Value | None, right: Value | None) -> Value | None:
+        if left is None or right is None:
+            return right if left is None else left
+        return self.base.add(left, right)
+
+    def add(self, left: Value, right: Value) -> Value:
+        value = self.base.add(left.value, right.value)
+        if left.ndim != right.ndim:
+            left, right = self._widen(left, right)
+        return Pair(value, self._plus(left.tangent, right.tangent))
+
+    def _widen(self, left: Pair, right: Pair) -> tuple[Pair, Pair]:
+        """Broadcast a plain number against an array, so that tangents add entry by entry."""
+        if left.ndim < right.ndim and left.tangent is not None:
+            zero = self.base.mul(right.value, self.base.const(Fraction(0)))
+            left = Pair(left.value, self.base.add(zero, left.tangent))
+        elif right.ndim < left.ndim and right.tangent is not None:
+            zero = self.base.mul(left.value, self.base.const(Fraction(0)))
+            right = Pair(right.value, self.base.add(zero, right.tangent))
+        return left, right
+
+    def neg(self, value: Value) -> Value:
+        return self._linear(self.base.neg, value)
+
+    def _bilinear(self, operation: Callable[[Value, Value], Value], a: Pair, b: Pair) -> Pair:
+        first = None if a.tangent is None else operation(a.tangent, b.value)
+        second = None if b.tangent is None else operation(a.value, b.tangent)
+        return Pair(operation(a.value, b.value), self._plus(first, second))
+
+    def mul(self, left: Value, right: Value) -> Value:
+        return self._bilinear(self.base.mul, left, right)
+
+    def matmul(self, left: Value, right: Value) -> Value:
+        return self._bilinear(self.base.matmul, left, right)
+
+    def transpose(self, value: Value) -> Value:
+        return self._linear(self.base.transpose, value)
+
+    def total(self, value: Value) -> Value:
+        return self._linear(self.base.total, value)
+
+    def diagonal(self, value: Value) -> Value:
+        return self._linear(self.base.diagonal, value)
+
+    def filled(self, rows: int, columns: int, value: Fraction) -> Value:
+        return Pair(self.base.filled(rows, columns, value))
+
+    def eye(self, size: int) -> Value:
+        return Pair(self.base.eye(size))
+
+    def inverse(self, value: Value) -> Value:
+        inverse = self.base.inverse(value.value)
+        if value.tangent is None:
+            return Pair(inverse)
+        slope = self.base.neg(self.base.mul(inverse, inverse))
+        return Pair(inverse, self.base.mul(slope, value.tangent))
+
+    def div(self, left: Value, right: Value) -> Value:
+        return self.mul(left, self.inverse(right))
+
+    def exp(self, value: Value) -> Value:
+        result = self.base.exp(value.value)
+        if value.tangent is None:
+            return Pair(result)
+        return Pair(result, self.base.mul(result, value.tangent))
+
+    def tangent(self, pair: Pair) -> Value:
+        """The tangent as a value of the base algebra."""
+        if pair.tangent is None:
+            return self.base.mul(pair.value, self.base.const(Fraction(0)))
+        return pair.tangent

@@ -1,0 +1,163 @@
+"""Formulas as claims: both sides evaluated along a run, derivatives by dual numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from symgrad.lang.affine import Affine
+from symgrad.lang.algebra import Algebra, Value
+from symgrad.lang.nodes import Derivative, Name, Node, Param, Signal
+from symgrad.lang.program import Inputs, Program, Runner, Trace
+from symgrad.lang.tape import Environment, Tape
+from symgrad.verify.claims import Session
+from symgrad.verify.forward import Forward
+from symgrad.verify.sampling import Sampler
+
+#: dL as weights on signals, from T and a function that evaluates formulas on the run.
+Weights = Callable[[int, Callable[[Node], Value]], dict[tuple[str, int], Value]]
+
+
+@dataclass(frozen=True)
+class FreeTime:
+    """A time that a statement holds for all values of, from ``first`` to ``last`` (in T)."""
+
+    name: str
+    first: Affine
+    last: Affine
+
+
+@dataclass(frozen=True)
+class FormulaClaim:
+    """``left = right`` along every run of a forward program.
+
+    Attributes:
+        program: the forward program.
+        left, right: formulas. A ``Derivative`` in them is evaluated by dual numbers.
+        times: the free times, outermost first; bounds may use T and earlier ones.
+        given: nodes by label that tell the shapes of further given signals and parameters.
+        weights: what dL is, for derivatives of ``L``.
+        backward: a program whose adjoints occur in the formulas; it is run for each T.
+        imposed: parameters that are not free: their values as formulas in the others.
+        runs: runs kept from one claim to the next.
+    """
+
+    program: Program
+    left: Node
+    right: Node
+    times: tuple[FreeTime, ...] = ()
+    given: Mapping[str, Node] = field(default_factory=dict)
+    weights: Weights | None = None
+    backward: Program | None = None
+    imposed: tuple[tuple[Param, Node], ...] = ()
+    runs: Runs | None = None
+
+    def session(self, algebra: Algebra, sampler: Sampler) -> Session:
+        inputs = sampler.inputs(self.program, self.given)
+        for target, value in self.imposed:
+            env = Environment(inputs.params, inputs.signals, {})
+            fixed = {**inputs.params, target.name: Tape([value], algebra).run(env)[0]}
+            inputs = replace(inputs, params=fixed)
+        forward = Forward(self.program, algebra, inputs)
+        session = FormulaSession(self, algebra, inputs, forward)
+        if self.runs is not None and algebra.key is not None:
+            self.runs.adopt(session, algebra.key, sampler)
+        return session.at
+
+
+@dataclass
+class Runs:
+    """Runs and tangents kept from claim to claim over the same program and the same values."""
+
+    kept: dict[tuple[object, ...], FormulaSession] = field(default_factory=dict)
+
+    def adopt(self, session: FormulaSession, key: tuple[object, ...], sampler: Sampler) -> None:
+        """Let a session continue the runs of an earlier one, or keep its own for later ones."""
+        claim = session.claim
+        whole = (
+            key, tuple(sorted(sampler.sizes.items())), id(claim.program), id(claim.backward),
+            frozenset(claim.given), claim.imposed,
+        )
+        earlier = self.kept.setdefault(whole, session)
+        session.inputs, session.forward = earlier.inputs, earlier.forward
+        session.runner, session.traces = earlier.runner, earlier.traces
+
+
+class FormulaSession:
+    """Both sides of a claim for one set of values."""
+
+    def __init__(
+        self, claim: FormulaClaim, algebra: Algebra, inputs: Inputs, forward: Forward
+    ) -> None:
+        self.claim = claim
+        self.algebra = algebra
+        self.inputs = inputs
+        self.forward = forward
+        self.runner = Runner(claim.backward or claim.program, algebra)
+        self.tape = Tape([claim.left, claim.right], algebra)
+        self.traces: dict[int, Trace] = {}
+
+    def at(self, horizon: int) -> tuple[list[Value], list[Value]]:
+        """Both sides at T, one value for each choice of the free times."""
+        pairs = [self.sides(horizon, indices) for indices in self._indices(horizon)]
+        return [left for left, _ in pairs], [right for _, right in pairs]
+
+    def sides(self, horizon: int, indices: dict[str, int]) -> tuple[Value, Value]:
+        """Both sides at T and one choice of the free times."""
+        trace = self._run(horizon)
+        env = Environment(
+            self.inputs.params, trace.signal, {"T": horizon, **indices}, self.inputs.sizes
+        )
+        env.named = lambda node: self._named(node, env, horizon)
+        left, right = self.tape.run(env)
+        return left, right
+
+    def _run(self, horizon: int) -> Trace:
+        """A forward run does not depend on T, so a longer one serves; a backward run does."""
+        if self.claim.backward is None:
+            longest = max(self.traces, default=-1)
+            if longest >= horizon:
+                return self.traces[longest]
+            if self.algebra.key is not None:
+                # Ahead of what is asked, where numbers do not grow with T.
+                horizon = max(horizon, 2 * longest, 8)
+        if horizon not in self.traces:
+            self.traces[horizon] = self.runner.run(self.inputs, horizon)
+        return self.traces[horizon]
+
+    def _indices(self, horizon: int) -> list[dict[str, int]]:
+        found: list[dict[str, int]] = [{}]
+        for time in self.claim.times:
+            found = [
+                {**known, time.name: value}
+                for known in found
+                for value in range(
+                    time.first.value({"T": horizon, **known}),
+                    time.last.value({"T": horizon, **known}) + 1,
+                )
+            ]
+        return found
+
+    def _named(self, node: Node, env: Environment, horizon: int) -> Value:
+        if not isinstance(node, Derivative):
+            raise KeyError(f"no value for the name {node!r}")
+        wrt, of = node.wrt, node.of
+        when = wrt.time.value(env.indices) if isinstance(wrt, Signal) else None
+        if isinstance(of, Name):
+            if self.claim.weights is None:
+                raise KeyError(f"{of!r} is not declared as an objective")
+            weights = self.claim.weights(horizon, self._reader(horizon))
+            return self.forward.gradient(weights, wrt, when)
+        assert isinstance(of, Signal)
+        kind = node.kind
+        assert kind in ("total", "immediate", "restricted")
+        at = (of.label, of.time.value(env.indices))
+        return self.forward.jacobian(at, wrt, when, kind, node.along)
+
+    def _reader(self, horizon: int) -> Callable[[Node], Value]:
+        trace = self._run(horizon)
+        env = Environment(self.inputs.params, trace.signal, {"T": horizon}, self.inputs.sizes)
+        return lambda node: Tape([node], self.algebra).run(env)[0]
+
+
+__all__ = ["FormulaClaim", "FormulaSession", "FreeTime", "Weights"]

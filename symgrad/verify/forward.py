@@ -1,0 +1,194 @@
+"""Derivatives along a run, by dual numbers: what the names on the left of equations mean.
+
+``dq_T/dθ``, ``dq_T/ds_k``, ``∂⁺q_t/∂θ`` and path-restricted derivatives are evaluated by
+propagating tangents through the forward program. No derivation is used, so a formula
+that agrees was derived right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from symgrad.lang.algebra import Algebra, Value, is_array
+from symgrad.lang.nodes import Node, Param, Signal
+from symgrad.lang.program import Inputs, Program
+from symgrad.lang.tape import Environment, Tape
+from symgrad.verify.dual import Calls, Dual, Pair
+
+Kind = Literal["total", "immediate", "restricted"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a tangent enters: a parameter (time None), or a signal at a time."""
+
+    label: str
+    time: int | None
+    entry: tuple[int, int] | None  # None in the scalar reading
+
+
+class Forward:
+    """A forward run with tangents on demand, as far as they are asked for."""
+
+    def __init__(
+        self,
+        program: Program,
+        algebra: Algebra,
+        inputs: Inputs,
+        *,
+        entries: Calls | None = None,
+        initial_tangents: Mapping[str, Value] | None = None,
+    ) -> None:
+        self.program = program
+        self.algebra = algebra
+        self.inputs = inputs
+        self.dual = Dual(algebra, entries)
+        # For derivatives with respect to parameters over a window of time that does not
+        # begin at 0: the tangents that the states bring along.
+        self.initial_tangents = dict(initial_tangents or {})
+        (sweep, *_) = program.sweeps
+        self.targets = [equation.target for equation in sweep.equations]
+        # One tape per equation: a tangent may enter at any signal on the way.
+        self.tapes = [Tape([equation.value], self.dual) for equation in sweep.equations]
+        self._runs: dict[tuple[Source, Kind, tuple[str, ...]], _Tangents] = {}
+
+    def tangents(self, source: Source, kind: Kind = "total", along: tuple[str, ...] = ()) -> _Tangents:
+        key = (source, kind, along)
+        if key not in self._runs:
+            self._runs[key] = _Tangents(self, source, kind, along)
+        return self._runs[key]
+
+    def jacobian(self, of: tuple[str, int], wrt: Node, wrt_time: int | None, kind: Kind,
+                 along: tuple[str, ...]) -> Value:
+        """The derivative of a signal at a time; columns run over the entries of ``wrt``."""
+        label = wrt.label if isinstance(wrt, Signal) else _param_name(wrt)
+        if not is_array(self._value_of(label, wrt_time)):
+            tangents = self.tangents(Source(label, wrt_time, None), kind, along)
+            return tangents.at(*of)
+        rows, columns = self._value_of(label, wrt_time).shape[-2:]
+        found = [
+            self.tangents(Source(label, wrt_time, (r, c)), kind, along).at(*of)
+            for c in range(columns)
+            for r in range(rows)
+        ]
+        return np.concatenate(found, axis=-1)
+
+    def gradient(self, weights: Mapping[tuple[str, int], Value], wrt: Node,
+                 wrt_time: int | None) -> Value:
+        """Σ ⟨weight, derivative of the signal⟩, in the shape of ``wrt``."""
+        label = wrt.label if isinstance(wrt, Signal) else _param_name(wrt)
+        value = self._value_of(label, wrt_time)
+
+        def directional(entry: tuple[int, int] | None) -> Value:
+            tangents = self.tangents(Source(label, wrt_time, entry))
+            total = self.algebra.const(Fraction(0))
+            for (name, time), weight in weights.items():
+                part = self.algebra.mul(weight, tangents.at(name, time))
+                total = self.algebra.add(total, self.algebra.total(part))
+            return total
+
+        if not is_array(value):
+            return directional(None)
+        result = self.algebra.zeros(*value.shape[-2:])
+        for r, c in np.ndindex(*value.shape[-2:]):
+            entry = directional((r, c))
+            result[r, c] = entry[0, 0] if is_array(entry) else entry
+        return result
+
+    def _value_of(self, label: str, time: int | None) -> Value:
+        if time is None:
+            return self.inputs.params[label]
+        if time == 0 and label in self.inputs.initial:
+            return self.inputs.initial[label]
+        if label in [target.label for target in self.targets]:
+            shape = next(t.shape for t in self.targets if t.label == label)
+            if not any(is_array(v) for v in self.inputs.initial.values()):
+                return self.algebra.const(Fraction(0))
+            return self.algebra.zeros(*(size.value(self.inputs.sizes) for size in shape))
+        return self.inputs.signals(label, time)
+
+    def unit(self, like: Value, entry: tuple[int, int] | None) -> Value:
+        if entry is None:
+            return self.algebra.one
+        result = self.algebra.zeros(*like.shape[-2:])
+        result[entry] = self.algebra.one
+        return result
+
+
+def _param_name(node: Node) -> str:
+    if not isinstance(node, Param):
+        raise TypeError(f"cannot differentiate with respect to {node!r}")
+    return node.name
+
+
+class _Tangents:
+    """The tangents of all signals for one source, computed step by step as far as asked."""
+
+    def __init__(self, owner: Forward, source: Source, kind: Kind, along: tuple[str, ...]) -> None:
+        self.owner = owner
+        self.source = source
+        self.kind = kind
+        self.along = along
+        self.pairs: dict[tuple[str, int], Pair] = {}
+        self.done = 0
+        dual, inputs = owner.dual, owner.inputs
+        self.params = {name: Pair(value) for name, value in inputs.params.items()}
+        if source.time is None:
+            value = inputs.params[source.label]
+            self.params[source.label] = Pair(value, owner.unit(value, source.entry))
+        for name, value in inputs.initial.items():
+            pair = Pair(value)
+            if (name, 0) == (source.label, source.time):
+                pair = Pair(value, owner.unit(value, source.entry))
+            elif source.time is None and kind == "total" and name in owner.initial_tangents:
+                pair = Pair(value, owner.initial_tangents[name])
+            self.pairs[name, 0] = pair
+        self.dual = dual
+
+    def at(self, label: str, time: int) -> Value:
+        while self.done < time:
+            self._step(self.done + 1)
+        return self.dual.tangent(self._read(label, time))
+
+    def value(self, label: str, time: int) -> Value:
+        while self.done < time:
+            self._step(self.done + 1)
+        return self._read(label, time).value
+
+    def _read(self, label: str, time: int) -> Pair:
+        found = self.pairs.get((label, time))
+        if found is None:
+            value = self.owner.inputs.signals(label, time)
+            found = Pair(value)
+            if (label, time) == (self.source.label, self.source.time):
+                found = Pair(value, self.owner.unit(value, self.source.entry))
+            self.pairs[label, time] = found
+        return found
+
+    def _step(self, time: int) -> None:
+        inputs = self.owner.inputs
+        start = (self.source.label, self.source.time)
+
+        def signal(label: str, when: int) -> Pair:
+            pair = self._read(label, when)
+            # Immediate: what step t received from earlier steps is held fixed.
+            if self.kind == "immediate" and when < time:
+                return pair if (label, when) == start else Pair(pair.value)
+            return pair
+
+        env = Environment(self.params, signal, {"t": time}, inputs.sizes)
+        for target, tape in zip(self.owner.targets, self.owner.tapes, strict=True):
+            pair: Pair = tape.run(env)[0]
+            if self.kind == "restricted" and target.label not in self.along:
+                pair = Pair(pair.value)
+            if (target.label, time) == (self.source.label, self.source.time):
+                unit = self.owner.unit(pair.value, self.source.entry)
+                tangent = unit if pair.tangent is None else self.owner.algebra.add(pair.tangent, unit)
+                pair = Pair(pair.value, tangent)
+            self.pairs[target.label, time] = pair
+        self.done = time

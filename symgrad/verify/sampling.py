@@ -1,0 +1,85 @@
+"""Values for the names of a program, in any algebra, from a seed and a name.
+
+The value of a name does not depend on what else is asked, so two formulas over the
+same names see the same point, and every run sees the same points.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from symgrad.lang.algebra import Algebra, PrimeField, Value
+from symgrad.lang.nodes import SCALAR, Node, Shape
+from symgrad.lang.program import Inputs, Program
+
+#: One number from a label such as ``W[0,1]`` or ``x[0,0]@3``.
+Source = Callable[[str], Value]
+
+
+def _digest(seed: int, label: str) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed}|{label}".encode(), digest_size=16).digest(), "big")
+
+
+def residues(field: PrimeField) -> Source:
+    """Uniform residues of a prime field."""
+    return lambda label: _digest(field.seed + 1, label) % field.prime
+
+
+#: Small numbers for witnesses: short to print, no two products alike by accident.
+_SIMPLE = [Fraction(n, d) for d in (2, 3, 5, 4, 7) for n in (1, -1, 2, -2, 3) if n % d]
+
+
+def simple_fractions(algebra: Algebra, seed: int) -> Source:
+    """Short fractions, turned into numbers of the algebra."""
+    return lambda label: algebra.const(simple_fraction(seed, label))
+
+
+def simple_fraction(seed: int, label: str) -> Fraction:
+    return _SIMPLE[_digest(seed, label) % len(_SIMPLE)]
+
+
+class Sampler:
+    """Draws arrays (or plain numbers, for scalars in the scalar reading) from a source."""
+
+    def __init__(self, source: Source, sizes: Mapping[str, int], *, scalar: bool) -> None:
+        self.source = source
+        self.sizes = dict(sizes)
+        self.scalar = scalar
+
+    def draw(self, label: str, shape: Shape) -> Value:
+        if self.scalar and shape == SCALAR:
+            return self.source(label)
+        rows, columns = shape[0].value(self.sizes), shape[1].value(self.sizes)
+        entries: Any = np.empty((rows, columns), dtype=object)
+        for r, c in np.ndindex(rows, columns):
+            entries[r, c] = self.source(f"{label}[{r},{c}]")
+        return entries
+
+    def inputs(self, program: Program, given: Mapping[str, Node] | None = None) -> Inputs:
+        """Values for a program: parameters, states at 0, inputs and other given signals.
+
+        ``given``: nodes by label whose shapes tell how to draw further signals and
+        parameters (a free cotangent, a loss gradient, a target).
+        """
+        shapes = {signal.label: signal.shape for signal in program.inputs}
+        params = {p.name: self.draw(p.name, p.shape) for p in program.params}
+        for label, node in (given or {}).items():
+            shapes[label] = node.shape
+            params.setdefault(label, self.draw(label, node.shape))
+        initial = {s.name: self.draw(f"{s.name}_0", s.shape) for s in program.states}
+        cache: dict[tuple[str, int], Value] = {}
+
+        def signals(label: str, time: int) -> Value:
+            key = (label, time)
+            if key not in cache:
+                if label not in shapes:
+                    raise KeyError(f"no value for {label} at time {time}")
+                cache[key] = self.draw(f"{label}_{time}", shapes[label])
+            return cache[key]
+
+        return Inputs(params, initial, signals, self.sizes)

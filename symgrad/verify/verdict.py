@@ -1,0 +1,83 @@
+"""Verdicts: what is known about an equation, for which scope, and why. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from symgrad.lang.display import Displayable
+
+Status = Literal["given", "proved", "checked", "tested", "refuted", "undecided"]
+
+#: From strongest to weakest among those that let a document build.
+STRENGTH: dict[str, int] = {"given": 0, "proved": 1, "checked": 2, "tested": 3}
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Where two sides differ: the horizon, the sizes, the values put in, both results."""
+
+    horizon: int | None
+    sizes: tuple[tuple[str, int], ...]
+    values: tuple[tuple[str, str], ...]
+    left: str
+    right: str
+
+    def __str__(self) -> str:
+        where = [] if self.horizon is None else [f"T = {self.horizon}"]
+        where += [f"{name} = {value}" for name, value in self.sizes]
+        where += [f"{name} = {value}" for name, value in self.values]
+        place = ", ".join(where) or "everywhere"
+        return f"at {place}: left side {self.left}, right side {self.right}"
+
+
+@dataclass(frozen=True)
+class Verdict(Displayable):
+    """A status with its scope and evidence.
+
+    Attributes:
+        status: given, proved, checked, tested, refuted or undecided.
+        scope: for which T, sizes and conditions, in words.
+        how: one line per piece of evidence.
+        witness: for ``refuted``.
+        proof: for ``proved``: an object that can be recomputed (``replay``).
+    """
+
+    display_kind: ClassVar[str] = "verdict"
+
+    status: Status
+    scope: str = ""
+    how: tuple[str, ...] = ()
+    witness: Witness | None = None
+    proof: object | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether a document may show the equation."""
+        return self.status in STRENGTH
+
+    def reaches(self, least: str) -> bool:
+        """At least as strong as ``least`` (``given`` counts as reached)."""
+        return self.holds and STRENGTH[self.status] <= STRENGTH[least]
+
+    def plain_text(self) -> str:
+        parts = [self.status]
+        if self.scope:
+            parts.append(f"for {self.scope}")
+        if self.how:
+            parts.append("; ".join(self.how))
+        if self.witness is not None:
+            parts.append(str(self.witness))
+        return ": ".join([parts[0], ", ".join(parts[1:])]) if len(parts) > 1 else parts[0]
+
+    def __repr__(self) -> str:
+        return self.plain_text()
+
+
+GIVEN = Verdict("given")
+
+
+def weakest(verdicts: list[Verdict]) -> Verdict:
+    """The verdict that decides whether all hold."""
+    order = [*STRENGTH, "undecided", "refuted"]
+    return max(verdicts, key=lambda verdict: order.index(verdict.status))

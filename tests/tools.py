@@ -1,0 +1,24 @@
+"""Programs from outside that some tests need: TeX and a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def require_tool(*names: str) -> str:
+    """The path of the first program that is installed, of several that would do.
+
+    Where none is, the test is skipped with the reason; in CI, which installs them all, it
+    fails instead.
+    """
+    for name in names:
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    reason = f"{' or '.join(names)} is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}, and in CI nothing is skipped for a missing tool")
+    pytest.skip(reason)
