@@ -100,6 +100,12 @@ RATIONAL: dict[str, Node] = {
     "bare sum in a sum": sum_over("t", 1, T, sum_over("k", 1, t, prod_over("j", k + 1, t, w))),
     "product in a product": prod_over("t", 1, T, prod_over("k", 1, t, at("h", k))),
     "index below zero": sum_over("k", -2, T, index_value(k) * index_value(k) * b),
+    "condition on an index below zero": sum_over(
+        "k",
+        -2,
+        T,
+        cases([(b, (Condition(k, "≥", Affine()),)), (index_value(k) * w, ())]),
+    ),
     "rational numbers": (const(2) / 3) ** T * w + const(1) / 7 - w * const(Fraction(5, 3)),
     "names of SymPy": param("beta") * at("gamma", T) + param("S") - param("lambda") * param("re"),
     "bracket": sum_over("k", 0, T, iverson(T - k - 1) * at("h", k)),
@@ -145,7 +151,6 @@ RATIONAL: dict[str, Node] = {
     )
     * b,
 }
-FREE_K = {"blocks written out"}
 SLOW = {"two states", "three states", "upper bound moves too"}
 
 

@@ -58,7 +58,9 @@ def _imported(node: ast.AST, base: str) -> Iterator[str]:
         parts = base.split(".")
         start = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
         source = ".".join(filter(None, (start, node.module)))
-        yield from (f"{source}.{alias.name}" for alias in node.names)
+        # The version of the package is a word, and taking it imports no layer.
+        names = [alias.name for alias in node.names if alias.name != "__version__"]
+        yield from (f"{source}.{name}" for name in names)
     elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
         function = node.func
         called = function.attr if isinstance(function, ast.Attribute) else ""
@@ -166,8 +168,8 @@ def eager_imports(package: Path) -> set[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             return
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for child in node.orelse:
-                yield from at_import(child)
+            for statement in node.orelse:
+                yield from at_import(statement)
             return
         yield node
         for child in ast.iter_child_nodes(node):
@@ -245,7 +247,8 @@ def test_an_import_downwards_is_none(tmp_path: Path) -> None:
         "ops/table.py": "from symgrad.verify.exact import X\nfrom symgrad.ops.build import Y\n",
         "ops/build.py": "import sympy\n",
         "verify/exact.py": "",
-        "cli/main.py": "from symgrad.strategies import values\n",
+        "__init__.py": "__version__ = '1'\n",
+        "cli/main.py": "from symgrad.strategies import values\nfrom symgrad import __version__\n",
         "strategies.py": "",
     }
 

@@ -57,6 +57,13 @@ def summands(digits: int) -> list[Any]:
     ]
 
 
+def test_few_digits_to_begin_with_end_in_as_many_as_wanted() -> None:
+    rough = high_precision_difference(
+        RNN.program, inputs(), STEPS, last_state, W_H, digits=10, wanted=20
+    )
+    assert compare(rough.value, sum(summands(120))) < 1e-20
+
+
 WRONG = {
     "a factor 1 + 1e-9": lambda parts: sum(parts) * (1 + type(parts[0])(10) ** -9),
     "the earliest summand missing": lambda parts: sum(parts[1:]),
@@ -151,6 +158,29 @@ def test_saturation_beyond_the_digits_is_a_zero_with_an_error_that_covers_it() -
     truth = Multiprecision(1000).context.sech(1000) ** 2
     assert found.value == 0
     assert truth < found.error
+
+
+def test_terms_that_cancel_in_the_objective() -> None:
+    # h_1 = -1 + 1: the rounding of the terms is far above that of the sum.
+    cell = CATALOGUE["linear-input"].scalar()
+    cancelling = Inputs({"w": 0.0, "u": 1.0, "b": 1.0}, {"h": 0.0}, lambda label, time: -1.0)
+    found = high_precision_difference(
+        cell.program, cancelling, 1, last_state, Direction({"b": 1.0})
+    )
+    assert compare(found.value, 1) < 1e-20
+
+
+def test_a_derivative_at_the_limit_of_the_digits_is_followed_further() -> None:
+    found = high_precision_difference(
+        forward(tanh),
+        Inputs({}, {"h": 120.0}, given),
+        1,
+        last_state,
+        Direction(initial={"h": 1.0}),
+        most_digits=120,
+    )
+    assert found.digits == 240
+    assert compare(found.value, Multiprecision(300).context.sech(120) ** 2) < 1e-20
 
 
 def test_an_objective_that_is_not_smooth_is_refused() -> None:

@@ -33,7 +33,7 @@ RANGES = (
     (0x1D71C, 0x1D755),  # bold italic Greek letters
 )
 SINGLE = (
-    "ℎℓℝ ϑϕϖϱϵ"  # letters outside the ranges
+    "ℎℓℝ ϑϕϖϱϵ 𝟏"  # letters outside the ranges, and the column of ones
     "¬±·×÷ ⊙⊗⊕∘∗⋅ ∑∏∫ ∂∇√∞ −∓∖ ⊤⊥ ∀∃∅∎✓"  # operators
     "=≠≈≡∼≃≔<>≤≥≪≫∈∉∋⊂⊆∪∩⊢"  # relations
     "…⋯⋮⋱ ∣∥‖|⟨⟩⌈⌉⌊⌋()[]{}⟦⟧"  # dots and delimiters

@@ -203,7 +203,8 @@ class _Reverse:
     def _through(self, signal_t: Signal, cotangent: Node) -> Node:
         """δ = λ ⊙ φ'(…), written with the activated value."""
         value = self.cell.equation_of(signal_t)
-        assert isinstance(value, Apply) and value.head.partials is not None
+        assert isinstance(value, Apply)
+        assert value.head.partials is not None
         (partial,) = value.head.partials(signal_t, *value.args)
         return cotangent * partial
 
@@ -228,7 +229,7 @@ class _Reverse:
         return _sum(parts, signal_t)
 
     def _start(self, state: Signal) -> Node:
-        """dL/ds_0: nothing within step 0, only what comes back from step 1 (and L itself at T = 0)."""
+        """dL/ds_0: only what comes back from step 1, and L itself at T = 0."""
         parts = list(self.later.get(state.name, []))
         if state == self.objective.signal and self.objective.when == "final":
             parts.insert(0, self.objective.seed)

@@ -62,6 +62,7 @@ def within_step(cell: Cell, source: Node, *, stop: tuple[str, ...] = ()) -> dict
 
 
 def zero_jacobian(of: Signal, wrt: Node) -> Node:
+    """The Jacobian of what does not depend on ``wrt``."""
     return full("zeros", (of.shape[0], wrt.shape[0]))
 
 
@@ -154,11 +155,18 @@ class Path:
 
     @property
     def product(self) -> Node:
-        """The latest edge on the left."""
-        result = self.jacobians[0]
-        for jacobian_of_edge in self.jacobians[1:]:
-            result = OPERATORS["matmul"](jacobian_of_edge, result)
+        """The latest edge on the left; neighbouring diagonal matrices are one."""
+        factors = [f for edge in reversed(self.jacobians) for f in _factors(edge)]
+        result = factors[-1]
+        for factor in reversed(factors[:-1]):
+            result = OPERATORS["matmul"](factor, result)
         return result
+
+
+def _factors(node: Node) -> list[Node]:
+    if isinstance(node, Apply) and node.head.name == "matmul":
+        return [f for argument in node.args for f in _factors(argument)]
+    return [node]
 
 
 def step_paths(

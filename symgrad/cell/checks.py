@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from symgrad.cell.names import check_name
 from symgrad.errors import DeclarationError, ShapeError
 from symgrad.lang.affine import t
-from symgrad.lang.nodes import Misfit, Node, Param, Signal, params_in, signals_in, walk
+from symgrad.lang.nodes import (
+    SCALAR,
+    Misfit,
+    Node,
+    Param,
+    Shape,
+    Signal,
+    signals_in,
+    walk,
+)
 from symgrad.lang.program import Equation
 from symgrad.ops.build import shape_text
 
@@ -44,7 +54,9 @@ def check_cell(
 
 def _equation(where: str, number: int, pair: object) -> Equation:
     if not (isinstance(pair, tuple) and len(pair) == 2):
-        raise DeclarationError(f"{where}, equation {number}: expected a pair (signal, formula)")
+        raise DeclarationError(
+            f"{where}, equation {number} is {pair!r}; write it as a pair (signal, formula)"
+        )
     target, value = pair
     if not isinstance(target, Signal) or target.time != t or target.adjoint:
         raise DeclarationError(
@@ -53,8 +65,8 @@ def _equation(where: str, number: int, pair: object) -> Equation:
         )
     if not isinstance(value, Node):
         raise DeclarationError(
-            f"{where}, equation {number} ({target!r} = …): the right side is {value!r} "
-            f"({type(value).__name__}), not a formula"
+            f"{where}, equation {target!r} = {value!r}: the right side is no formula but of type "
+            f"{type(value).__name__}; write it with signals and parameters"
         )
     return Equation(target, value)
 
@@ -92,48 +104,51 @@ def _check_names(where: str, equations: tuple[Equation, ...], inputs: tuple[Sign
                 "give the second signal another name"
             )
         seen[name] = equation
-    kinds: dict[str, tuple[str, Node]] = {}
     for i, entry in enumerate(inputs):
         if entry.name in [other.name for other in inputs[:i]]:
             raise DeclarationError(f"{where}: the input {entry.name} is listed twice; remove one")
+    uses: dict[str, _Use] = {}
     for equation in equations:
+        place = f"{where}, {_shown(equation)}"
         for node in (*walk(equation.value), equation.target):
             if isinstance(node, Param):
-                _same_use(where, equation, kinds, node.name, "parameter", node)
+                _same_use(uses, node.name, _Use("parameter", node.shape, place))
             elif isinstance(node, Signal):
-                _same_use(where, equation, kinds, node.name, "signal", node.at(t))
+                _same_use(uses, node.name, _Use("signal", node.shape, place))
     for entry in inputs:
-        _same_use(where, equations[0], kinds, entry.name, "signal", entry)
+        place = f"{where}, the input {entry!r}"
+        _same_use(uses, entry.name, _Use("signal", entry.shape, place))
     lower: dict[str, str] = {}
-    for name in kinds:
+    for name, use in uses.items():
         other = lower.setdefault(name.lower(), name)
         if other != name:
             raise DeclarationError(
-                f"{where}: the names {other} and {name} coincide in lower case, where the scalar "
-                f"reading prints them; rename one, for instance {name} to {name}_2"
+                f"{use.place}: the names {other} and {name} coincide in lower case, where the "
+                f"scalar reading prints them; rename one, for instance {name} to {name}_2"
             )
-    for name in kinds:
-        check_name(name, kinds[name][0])
+    for name, use in uses.items():
+        check_name(name, use.kind)
 
 
-def _same_use(
-    where: str,
-    equation: Equation,
-    kinds: dict[str, tuple[str, Node]],
-    name: str,
-    kind: str,
-    node: Node,
-) -> None:
-    before_kind, before = kinds.setdefault(name, (kind, node))
-    if before_kind != kind:
+class _Use(NamedTuple):
+    """What a name stands for, and where it says so."""
+
+    kind: str
+    shape: Shape
+    place: str
+
+
+def _same_use(uses: dict[str, _Use], name: str, use: _Use) -> None:
+    before = uses.setdefault(name, use)
+    if before.kind != use.kind:
         raise DeclarationError(
-            f"{where}, {_shown(equation)}: {name} is used as a {kind} and as a {before_kind}; "
+            f"{use.place}: {name} is used as a {use.kind} and as a {before.kind}; "
             "rename one of the two"
         )
-    if before.shape != node.shape:
+    if before.shape != use.shape:
         raise ShapeError(
-            f"{where}, {_shown(equation)}: {name} is used with the shapes "
-            f"{shape_text(before.shape)} and {shape_text(node.shape)}; declare it once and reuse it"
+            f"{use.place}: {name} is used with the shapes {shape_text(before.shape)} and "
+            f"{shape_text(use.shape)}; declare it once and reuse it"
         )
 
 
@@ -147,10 +162,14 @@ def _check_shapes(where: str, equations: tuple[Equation, ...]) -> None:
         left, right = equation.target.shape, equation.value.shape
         if left != right:
             name = equation.target.name
+            repair = f"declare {name} with the size {shape_text(right)} or change the formula"
+            if right == SCALAR:
+                repair = f"declare {name} without a size or change the formula"
+            elif right[1] != SCALAR[1]:
+                repair = "change the formula to a column: no signal is a matrix"
             raise ShapeError(
                 f"{where}, {_shown(equation)}: {name} is {shape_text(left)} but the right side is "
-                f"{shape_text(right)}; declare {name} with the size {shape_text(right)} or change "
-                "the formula"
+                f"{shape_text(right)}; {repair}"
             )
 
 
@@ -194,9 +213,6 @@ def _check_recurrence(where: str, equations: tuple[Equation, ...]) -> None:
     used = signals_in(*[e.value for e in equations])
     if not any(s.time == t - 1 for s in used):
         raise DeclarationError(
-            f"{where} has no state: no equation uses the value of a signal one step back, such as "
-            f"{equations[0].target.name}.prev"
+            f"{where}, {_shown(equations[0])}: there is no state, because no equation uses the "
+            f"value of a signal one step back; use one, such as {equations[0].target.name}.prev"
         )
-    used_params = params_in(*[e.value for e in equations])
-    if len({p.name for p in used_params}) != len(used_params):
-        raise DeclarationError(f"{where}: a parameter is declared twice with different shapes")

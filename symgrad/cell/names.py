@@ -14,7 +14,7 @@ from symgrad.lang.nodes import Param, Shape, Signal
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 _RESERVED = {"T", "t", "k", "j", "L"}
-_RESERVED_PREFIXES = ("lam_", "delta_", "dl_")
+_RESERVED_PREFIXES = ("lam_", "delta_", "dl_", "target_", "pre_", "mu_")
 
 
 def check_name(name: str, what: str) -> str:
@@ -50,13 +50,21 @@ def sizes(names: str) -> tuple[Affine, ...]:
     return tuple(symbol(check_name(name, "size")) for name in found)
 
 
+def _is_size(size: object) -> bool:
+    if isinstance(size, Affine):
+        return size.const >= 1 if size.is_const else not size.names & _RESERVED
+    return isinstance(size, int) and not isinstance(size, bool) and size >= 1
+
+
 def _shape(name: str, dimensions: tuple[Affine | int, ...]) -> Shape:
     if len(dimensions) > 2:
-        raise DeclarationError(f"{name!r} has {len(dimensions)} sizes; at most two are possible")
+        raise DeclarationError(
+            f"{name!r} has {len(dimensions)} sizes; give at most two, rows and columns"
+        )
     for size in dimensions:
-        if not isinstance(size, Affine) and (not isinstance(size, int) or size < 1):
+        if not _is_size(size):
             raise DeclarationError(
-                f"size {size!r} of {name!r} is neither a symbolic size nor a positive integer; "
+                f"size {size} of {name!r} is neither a symbolic size nor a positive integer; "
                 'make symbolic sizes with n, m = sizes("n m")'
             )
     rows = as_affine(dimensions[0]) if dimensions else ONE

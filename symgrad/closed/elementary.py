@@ -17,6 +17,7 @@ from typing import Any, Literal
 import sympy
 
 from symgrad.cell import Cell
+from symgrad.closed.closed_form import closed, forward_closed
 from symgrad.closed.forms import Branch, Form, Recurrence
 from symgrad.closed.linear import LinearState, at, linear_state
 from symgrad.errors import NoClosedForm, UsageError
@@ -296,7 +297,9 @@ def elementary(cell: Cell, of: Signal, wrt: Node | None, kind: str) -> Form:
         with_inputs(jacobian(linear.forcing, wrt), values) if of_param and wrt is not None else zero,
         linear.state.at(0),
     )
-    return _form(problem)
+    form = _form(problem)
+    general = forward_closed(cell, of) if wrt is None else closed(cell, of, wrt)
+    return replace(form, stable=with_inputs(general.right, values))
 
 
 def _form(problem: _Problem) -> Form:

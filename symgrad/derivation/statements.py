@@ -103,19 +103,39 @@ def one_step_jacobian(write: Writer, cell: Cell, rule: str) -> Step:
     if not isinstance(right, Block):
         state = cell.states[0]
         return written_form(write, cell, expanded(cell, state, state.prev), rule, "$t ≥ 1$")
-    left = block(
-        [
-            tuple(derivative("immediate", row, column.prev) for column in cell.states)
-            for row in cell.states
-        ]
-    )
+    names: dict[Node, Node] = {}
+
+    def shortened(node: Node) -> Node:
+        return names.get(node, node)
+
+    rows: list[tuple[Node, ...]] = []
+    left_rows: list[tuple[Node, ...]] = []
+    for row_state, row in zip(cell.states, right.rows, strict=True):
+        shown: list[Node] = []
+        for column_state, entry in zip(cell.states, row, strict=True):
+            left = derivative("immediate", row_state, column_state.prev)
+            if isinstance(entry, Apply) and entry.head.name == "add":
+                _jacobian_entry(write, cell, left, transform(entry, shortened))
+                names[entry] = left
+            shown.append(shortened(entry))
+        rows.append(tuple(shown))
+        left_rows.append(
+            tuple(derivative("immediate", row_state, column.prev) for column in cell.states)
+        )
+    left, right = block(left_rows), block(rows)
     named = name("M", right.shape, t)
     return write.state(
         cell, named, (left, right), rule,
-        lambda: evidence.one_step(
-            left, right, times=(("t", as_affine(1), T),), horizon=1, indices={"t": 1}
-        ),
-        "$t ≥ 1$",
+        lambda: evidence.one_step(left, right, times=(("t", as_affine(1), T),)), "$t ≥ 1$",
+    )
+
+
+def _jacobian_entry(write: Writer, cell: Cell, left: Node, right: Node) -> Step:
+    """An entry of M_t that is a sum, stated before the matrix."""
+    evidence = write.evidence(cell)
+    return write.state(
+        cell, left, (right,), "chain rule within the step, one term a path",
+        lambda: evidence.one_step(left, right, times=(("t", as_affine(1), T),)), "$t ≥ 1$",
     )
 
 

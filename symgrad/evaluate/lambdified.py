@@ -2,73 +2,43 @@
 
 It shares nothing with ``lang.tape`` but the formulas, so property tests compare the two.
 Names in the generated code are numbered by us, never the user's: ``lambdify`` executes
-what a symbol is called. Σ and Π keep our empty ranges, 0 and 1.
+what a symbol is called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, ClassVar
 
-import mpmath
-import numpy as np
 import sympy
-from sympy.printing.pycode import PythonCodePrinter
 
 from symgrad.errors import NotSupportedYet
 from symgrad.evaluate.exchange import Converter
+from symgrad.evaluate.generated import (
+    COMPLEX128 as COMPLEX128,
+)
+from symgrad.evaluate.generated import (
+    FLOAT64 as FLOAT64,
+)
+from symgrad.evaluate.generated import (
+    Arithmetic,
+    CodePrinter,
+    Number,
+    Ordered,
+    Sigma,
+    helpers,
+)
+from symgrad.evaluate.generated import (
+    multiprecision as multiprecision,
+)
 from symgrad.evaluate.names import Expr, SymbolTable
 from symgrad.evaluate.paths import Limits, Matrix
 from symgrad.evaluate.scope import Scope
 from symgrad.lang.nodes import Derivative, Fold, Name, Node
 from symgrad.lang.program import Equation, Program, Sweep
 
-Number = Any
 SignalValue = Callable[[str, int], Number]
-
-
-@dataclass(frozen=True)
-class Arithmetic:
-    """The numbers a formula is evaluated in: how to make one, and its functions."""
-
-    number: Callable[[Any], Number]
-    functions: Mapping[str, Callable[[Number], Number]]
-
-
-def _logistic(exp: Callable[[Number], Number]) -> Callable[[Number], Number]:
-    def sigma(x: Number) -> Number:
-        # exp of a positive number overflows; written so, it never sees one.
-        if x.real >= 0:
-            return 1 / (1 + exp(-x))
-        small = exp(x)
-        return small / (1 + small)
-
-    return sigma
-
-
-def _numpy(number: Callable[[Any], Number]) -> Arithmetic:
-    return Arithmetic(number, {"exp": np.exp, "tanh": np.tanh, "sigma": _logistic(np.exp)})
-
-
-FLOAT64 = _numpy(np.float64)
-COMPLEX128 = _numpy(np.complex128)
-
-
-def multiprecision(digits: int) -> Arithmetic:
-    """mpmath numbers with so many digits."""
-    context = mpmath.MPContext()
-    context.dps = digits
-    functions = {"exp": context.exp, "tanh": context.tanh, "sigma": _logistic(context.exp)}
-
-    def number(value: Any) -> Number:
-        if isinstance(value, Fraction):
-            return context.mpf(value.numerator) / value.denominator
-        # NumPy's numbers are not Python's to mpmath.
-        return context.mpf(value.item() if isinstance(value, np.generic) else value)
-
-    return Arithmetic(number, functions)
 
 
 def lambdified(node: Node, arithmetic: Arithmetic = FLOAT64) -> Callable[..., Number]:
@@ -85,7 +55,7 @@ def lambdified(node: Node, arithmetic: Arithmetic = FLOAT64) -> Callable[..., Nu
     indices = [name for name in table.free if name != "T"]
     arguments = [*table.values.values(), *table.signals.values(), *table.indices.values()]
     function = sympy.lambdify(
-        arguments, expression, modules=[_helpers(arithmetic)], printer=_Printer, cse=False
+        arguments, expression, modules=[helpers(arithmetic)], printer=CodePrinter, cse=False
     )
     number = arithmetic.number
 
@@ -142,22 +112,12 @@ def _index(name: str) -> Expr:
     return sympy.Symbol(name, integer=True, nonnegative=True)
 
 
-class _Sigma(sympy.Function):  # type: ignore[misc]  # SymPy has no types
-    """σ by name: 1/(1 + exp(-x)) overflows."""
-
-
-class _Ordered(sympy.Expr):  # type: ignore[misc]  # SymPy has no types
-    """row · (product of matrices, the highest index on the left) · column, not written out."""
-
-    is_commutative = True
-
-
 class _Evaluable(Converter):
     """Formulas for evaluation: nothing is rewritten to suit SymPy's ``doit``."""
 
     functions: ClassVar[Mapping[str, Callable[[Expr], Expr]]] = {
         **Converter.functions,
-        "sigma": _Sigma,
+        "sigma": Sigma,
     }
     widens: ClassVar[bool] = False
 
@@ -171,103 +131,7 @@ class _Evaluable(Converter):
     ) -> Expr:
         parts = (row, tuple(e for line in entries for e in line), column)
         bounds = (limits.index, limits.lower, limits.upper)
-        return _Ordered(*[sympy.Tuple(*part) for part in parts], *bounds)
-
-
-class _Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy has no types
-    """Python code over the helpers; a literal is a number of the arithmetic, never a float."""
-
-    def __init__(self, settings: dict[str, Any] | None = None) -> None:
-        super().__init__({**(settings or {}), "allow_unknown_functions": True})
-
-    def _print_Sum(self, expr: Expr) -> str:
-        return self._fold("sum_", expr)
-
-    def _print_Product(self, expr: Expr) -> str:
-        return self._fold("prod_", expr)
-
-    def _fold(self, helper: str, expr: Expr) -> str:
-        text = str(self._print(expr.function))
-        # SymPy merges Σ Σ into one: the first limits are the innermost.
-        for index, lower, upper in expr.limits:
-            bounds = f"{self._print(lower)}, {self._print(upper)}"
-            text = f"{helper}(lambda {self._print(index)}: {text}, {bounds})"
-        return text
-
-    def _print__Ordered(self, expr: Expr) -> str:
-        row, entries, column, index, lower, upper = expr.args
-        return (
-            f"ordered_({self._list(row)}, lambda {self._print(index)}: {self._list(entries)}, "
-            f"{self._list(column)}, {self._print(lower)}, {self._print(upper)})"
-        )
-
-    def _list(self, entries: Expr) -> str:
-        return f"[{', '.join(self._print(e) for e in entries)}]"
-
-    def _print_Pow(self, expr: Expr, rational: bool = False) -> str:
-        return f"power_({self._print(expr.base)}, {self._print(expr.exp)})"
-
-    def _print_Rational(self, expr: Expr) -> str:
-        return f"(number_({expr.p})/number_({expr.q}))"
-
-    def _print_Half(self, expr: Expr) -> str:
-        return self._print_Rational(expr)
-
-    def _print_tanh(self, expr: Expr) -> str:
-        return f"tanh_({self._print(expr.args[0])})"
-
-    def _print_exp(self, expr: Expr) -> str:
-        return f"exp_({self._print(expr.args[0])})"
-
-    def _print__Sigma(self, expr: Expr) -> str:
-        return f"sigma_({self._print(expr.args[0])})"
-
-    def _print_Mul(self, expr: Expr) -> str:
-        return "(" + "*".join(f"({self._print(f)})" for f in expr.args) + ")"
-
-
-def _helpers(arithmetic: Arithmetic) -> dict[str, Any]:
-    """What the generated code calls."""
-    number = arithmetic.number
-
-    def power(base: Any, exponent: int) -> Number:
-        return number(base) ** int(exponent)
-
-    def fold_sum(body: Callable[[int], Number], lower: int, upper: int) -> Number:
-        return sum((body(i) for i in range(lower, upper + 1)), number(0))
-
-    def fold_product(body: Callable[[int], Number], lower: int, upper: int) -> Number:
-        result = number(1)
-        for i in range(lower, upper + 1):
-            result = body(i) * result
-        return result
-
-    def ordered(
-        row: list[Number],
-        factor: Callable[[int], list[Number]],
-        column: list[Number],
-        lower: int,
-        upper: int,
-    ) -> Number:
-        size = len(row)
-        for i in range(lower, upper + 1):
-            entries = factor(i)
-            rows = [entries[r * size : (r + 1) * size] for r in range(size)]
-            column = [sum(a * b for a, b in zip(line, column, strict=True)) for line in rows]
-        return sum(a * b for a, b in zip(row, column, strict=True))
-
-    def of_number(function: Callable[[Number], Number]) -> Callable[[Any], Number]:
-        return lambda x: function(number(x))
-
-    functions = {f"{name}_": of_number(f) for name, f in arithmetic.functions.items()}
-    return {
-        "number_": number,
-        "power_": power,
-        "sum_": fold_sum,
-        "prod_": fold_product,
-        "ordered_": ordered,
-        **functions,
-    }
+        return Ordered(*[sympy.Tuple(*part) for part in parts], *bounds)
 
 
 # ---- programs -----------------------------------------------------------------------

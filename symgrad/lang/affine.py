@@ -92,10 +92,23 @@ def _collect(terms: Iterable[tuple[str, int]], const: int) -> Affine:
 
 
 def as_affine(value: Affine | int) -> Affine:
-    return value if isinstance(value, Affine) else Affine(const=value)
+    """An affine form, or an integer as one.
+
+    Raises:
+        TypeError: anything else, such as a float or a fraction.
+    """
+    if isinstance(value, Affine):
+        return value
+    if not isinstance(value, int):
+        raise TypeError(
+            f"{value!r} ({type(value).__name__}) cannot be a time, an exponent or a size; use an "
+            "integer or a form such as T - 1"
+        )
+    return Affine(const=value)
 
 
 def symbol(name: str) -> Affine:
+    """The form that is one symbol."""
     return Affine(((name, 1),))
 
 

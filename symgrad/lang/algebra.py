@@ -130,6 +130,7 @@ def _entry(value: Value) -> Value:
 
 
 def is_array(value: Value) -> bool:
+    """Whether a value has rows and columns; the last two axes are those."""
     return isinstance(value, np.ndarray) and value.ndim >= 2
 
 

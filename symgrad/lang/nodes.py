@@ -436,18 +436,22 @@ class Name(Node):
 
 
 def const(value: int | Fraction) -> Const:
+    """A rational literal."""
     return Const((Fraction(value),), (), SCALAR)
 
 
 def param(name: str, shape: Shape = SCALAR) -> Param:
+    """A parameter."""
     return Param((name,), (), shape)
 
 
 def signal(name: str, shape: Shape, time: Affine | int, adjoint: str = "") -> Signal:
+    """A signal at a time; ``adjoint`` as in ``Signal``."""
     return Signal((name, as_affine(time), adjoint), (), shape)
 
 
 def index_value(form: Affine) -> Node:
+    """An affine form as a number."""
     return const(form.const) if form.is_const else IndexValue((form,), (), SCALAR)
 
 
@@ -462,12 +466,14 @@ OPERATORS["full"] = full
 
 
 def iverson(form: Affine) -> Node:
+    """``[form = 0]``, folded where the form is a number."""
     if form.is_const:
         return const(1 if form.const == 0 else 0)
     return Iverson((form,), (), SCALAR)
 
 
 def name(text: str, shape: Shape = SCALAR, time: Affine | None = None) -> Node:
+    """A name that stands for a formula."""
     return Name((text, time, False), (), shape)
 
 
@@ -515,10 +521,12 @@ def fold(kind: str, index: str, lower: Affine | int, upper: Affine | int, body: 
 
 
 def sum_over(index: str, lower: Affine | int, upper: Affine | int, body: Node) -> Node:
+    """Σ of ``body`` over ``index`` = lower..upper."""
     return fold("sum", index, lower, upper, body)
 
 
 def prod_over(index: str, lower: Affine | int, upper: Affine | int, body: Node) -> Node:
+    """Π of ``body`` over ``index`` = lower..upper; of matrices with the latest on the left."""
     return fold("prod", index, lower, upper, body)
 
 
@@ -642,8 +650,10 @@ def walk(*roots: Node) -> list[Node]:
 
 
 def signals_in(*roots: Node) -> list[Signal]:
+    """The signals, each at each of its times once, in the order of first use."""
     return [node for node in walk(*roots) if isinstance(node, Signal)]
 
 
 def params_in(*roots: Node) -> list[Param]:
+    """The parameters in the order of first use."""
     return [node for node in walk(*roots) if isinstance(node, Param)]

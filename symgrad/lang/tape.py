@@ -215,6 +215,7 @@ def integer_power(algebra: Algebra, base: Value, exponent: int, matrix: bool) ->
 
 
 def full_value(algebra: Algebra, kind: str, shape: tuple[int, int]) -> Value:
+    """The identity, zeros or ones, as an array."""
     if kind == "identity":
         return algebra.eye(shape[0])
     return algebra.filled(*shape, Fraction(1 if kind == "ones" else 0))

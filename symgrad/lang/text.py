@@ -26,6 +26,7 @@ from symgrad.lang.nodes import (
     Power,
     Signal,
     _rename,
+    walk,
 )
 
 # Binding strengths: a part is put in parentheses when it binds weaker than its place.
@@ -40,9 +41,21 @@ def compact(form: Affine) -> str:
 
 
 def bound_name(node: Fold, used: frozenset[str]) -> str:
-    """The letter a bound index is printed with: the first that is not in use."""
-    wanted = _BOUND_NAMES if node.kind == "sum" else ("j", "i", "k", "m", "p", "q")
+    """The letter a bound index is printed with: the first that is not in use.
+
+    The index of adjoints is time itself, t, as people write Σ_t δ_t x_t.
+    """
+    wanted: tuple[str, ...] = _BOUND_NAMES if node.kind == "sum" else ("j", "i", "k", "m", "p", "q")
+    if node.kind == "sum" and _indexes_adjoints(node):
+        wanted = ("t", *wanted)
     return next(letter for letter in (*wanted, *(f"j{i}" for i in range(99))) if letter not in used)
+
+
+def _indexes_adjoints(node: Fold) -> bool:
+    return any(
+        isinstance(item, Signal) and item.adjoint and item.time.names == {node.index}
+        for item in walk(node.body)
+    )
 
 
 def free_names(node: Node) -> frozenset[str]:

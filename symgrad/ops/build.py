@@ -43,13 +43,14 @@ def as_node(value: Node | int | Fraction) -> Node:
         return value
     if isinstance(value, int | Fraction) and not isinstance(value, bool):
         return const(value)
-    raise TypeError(
-        f"{value!r} ({type(value).__name__}) cannot stand in a formula; "
-        "use an integer or fractions.Fraction"
-    )
+    repair = "use an integer or fractions.Fraction"
+    if isinstance(value, float):
+        repair = f"floats are not exact: write Fraction({str(value)!r})"
+    raise TypeError(f"{value!r} ({type(value).__name__}) cannot stand in a formula; {repair}")
 
 
 def is_value(node: Node, value: int) -> bool:
+    """Whether the node is the literal 0 or 1, or a matrix full of it."""
     if isinstance(node, Const):
         return node.value == value
     return isinstance(node, Full) and (
@@ -58,6 +59,7 @@ def is_value(node: Node, value: int) -> bool:
 
 
 def is_zero(node: Node) -> bool:
+    """Whether the node is the literal 0 or a matrix of zeros."""
     return is_value(node, 0)
 
 

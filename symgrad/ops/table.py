@@ -152,7 +152,9 @@ def _matmul_shape(left: Shape, right: Shape) -> Shape:
 
 def _diag_shape(shape: Shape) -> Shape:
     if shape[1] != SCALAR[1]:
-        raise ShapeError(f"diag needs a column, got {shape_text(shape)}")
+        raise ShapeError(
+            f"diag needs a column, got {shape_text(shape)}; leave diag out, or give it a column"
+        )
     return (shape[0], shape[0])
 
 

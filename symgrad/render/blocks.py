@@ -18,12 +18,16 @@ VerdictName = Literal["given", "proved", "checked", "tested", "refuted", "undeci
 
 @dataclass(frozen=True, slots=True)
 class Heading:
+    """The title of a section or a subsection."""
+
     level: int  # 1 = section, 2 = subsection
     text: Text
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
+    """Prose with formulas."""
+
     text: Text
 
 
@@ -49,6 +53,8 @@ class Display:
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """Rows under a header; every row is as long as the header."""
+
     header: tuple[Text, ...]
     rows: tuple[tuple[Text, ...], ...]
     caption: Text = ()
@@ -74,6 +80,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Items:
+    """A list with bullets."""
+
     items: tuple[Text, ...]
 
 
@@ -90,6 +98,8 @@ Block = Heading | Paragraph | Display | Table | Figure | Listing | Items | Proof
 
 @dataclass(frozen=True, slots=True)
 class Document:
+    """Everything that is printed, in order, before any output format is chosen."""
+
     name: str  # file name without suffix
     title: str
     summary: str  # one sentence for the index page

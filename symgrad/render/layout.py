@@ -31,6 +31,8 @@ class Ident(Box):
 
 @dataclass(frozen=True, slots=True)
 class Number(Box):
+    """A literal number, as it is to be read."""
+
     text: str
 
 
@@ -63,6 +65,8 @@ class Script(Box):
 
 @dataclass(frozen=True, slots=True)
 class Frac(Box):
+    """A fraction."""
+
     over: Box
     under: Box
 

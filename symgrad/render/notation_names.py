@@ -66,6 +66,7 @@ def _name_parts(name: str) -> tuple[Box, Box | None]:
 
 
 def letter_box(word: str) -> Box:
+    """A letter in italics, a word upright, digits as a number."""
     if word.isdigit():
         return Number(word)
     text = letter_name(word)
@@ -73,6 +74,7 @@ def letter_box(word: str) -> Box:
 
 
 def limit_box(index: str, lower: Affine) -> Box:
+    """What stands below Σ or Π: ``k = 1``."""
     return in_row(name_box(index), EQUALS, affine_box(lower))
 
 

@@ -194,6 +194,7 @@ def is_sum(box: Box) -> bool:
 
 
 def is_relation(box: Box) -> bool:
+    """An operator that relates two sides: = ≠ ≤ ∈."""
     return isinstance(box, Op) and box.kind == "relation"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from symgrad.lang.affine import Affine, as_affine, symbol
-from symgrad.lang.nodes import Cases, Node, substitute_indices, transform
+from symgrad.lang.nodes import Cases, Fold, Node, substitute_indices, transform, walk
 from symgrad.verify.normal import NoNormalForm, Requirement, difference
 from symgrad.verify.verdict import Verdict
 
@@ -126,6 +126,13 @@ class Induction:
         return {"T": self.step_from}
 
     @property
+    def _closing(self) -> str:
+        """What brings the last line of the step about."""
+        folds = {item.kind for item in walk(self.main) if isinstance(item, Fold)}
+        words = {"sum": "the last term taken into Σ", "prod": "the last factor taken into Π"}
+        return " and ".join(words[kind] for kind in ("sum", "prod") if kind in folds) or "collected"
+
+    @property
     def lines(self) -> tuple[Line, ...]:
         """The proof for people."""
         found = [
@@ -142,8 +149,8 @@ class Induction:
                 self.name,
                 (
                     (self.step, "one step of the recurrence"),
-                    (self._insert(self.hypothesis), "hypothesis for T - 1"),
-                    (self.main, "last term of Σ and last factor of Π taken in"),
+                    (self._insert(self.hypothesis), "the hypothesis, for T - 1"),
+                    (self.main, self._closing),
                 ),
             )
         )

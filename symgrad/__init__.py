@@ -1,0 +1,62 @@
+"""symgrad derives, proves and debugs the gradients of recurrent networks.
+
+Public names are imported when they are first used, so that ``import symgrad`` and the
+command line's ``--help`` load neither SymPy nor NumPy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from symgrad.adjoint import Gradient as Gradient
+    from symgrad.adjoint import Objective as Objective
+    from symgrad.adjoint import backward as backward
+    from symgrad.adjoint import final as final
+    from symgrad.adjoint import loss as loss
+    from symgrad.adjoint import summed as summed
+    from symgrad.cell import Cell as Cell
+    from symgrad.cell import input_signal as input_signal
+    from symgrad.cell import param as param
+    from symgrad.cell import signal as signal
+    from symgrad.cell import sizes as sizes
+    from symgrad.cells import CATALOGUE as CATALOGUE
+    from symgrad.closed import Form as Form
+    from symgrad.closed import closed as closed
+    from symgrad.closed import elementary as elementary
+    from symgrad.closed import expanded as expanded
+    from symgrad.closed import forward_closed as forward_closed
+    from symgrad.derivation import Writer as Writer
+    from symgrad.derivation import verdict_of as verdict_of
+    from symgrad.evaluate import to_sympy as to_sympy
+    from symgrad.graph import unroll as unroll
+    from symgrad.ops import exp as exp
+    from symgrad.ops import sigma as sigma
+    from symgrad.ops import tanh as tanh
+
+_HOMES = {
+    "symgrad.adjoint": ("Gradient", "Objective", "backward", "final", "loss", "summed"),
+    "symgrad.cell": ("Cell", "input_signal", "param", "signal", "sizes"),
+    "symgrad.cells": ("CATALOGUE",),
+    "symgrad.closed": ("Form", "closed", "elementary", "expanded", "forward_closed"),
+    "symgrad.derivation": ("Writer", "verdict_of"),
+    "symgrad.evaluate": ("to_sympy",),
+    "symgrad.graph": ("unroll",),
+    "symgrad.ops": ("exp", "sigma", "tanh"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home, and the renderers that let values show themselves."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
+    import_module("symgrad.render.displays")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOME_OF, "__version__"])

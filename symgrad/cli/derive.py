@@ -1,0 +1,166 @@
+"""``symgrad derive``: one derivative in one form, printed in one format."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import symgrad.render.displays  # noqa: F401 (lets values show themselves in errors)
+from symgrad.cell import Cell
+from symgrad.cli.loading import load_cell
+from symgrad.cli.quantity import read_name, read_signal, unknown
+from symgrad.cli.values import evaluated, read_values
+from symgrad.derivation.request import Answer, Request, answer
+from symgrad.errors import UsageError
+from symgrad.evaluate import equation_text, python_text
+from symgrad.lang.affine import T
+from symgrad.lang.nodes import Node, Signal
+from symgrad.render.latex_math import latex
+from symgrad.render.layout import Op, Row
+from symgrad.render.notation import box
+from symgrad.render.text_math import unicode_text
+
+
+def derive_command(options: argparse.Namespace) -> int:
+    """Derive, check, print; the verdict goes to stderr."""
+    request = read_request(options)
+    values = None if options.at is None else read_values(request.cell, options.at)
+    found = answer(request)
+    number = None
+    if values is not None:
+        number = evaluated(request, found, values)
+    printer = {"text": _text, "latex": _latex, "python": _python, "json": _json}[options.format]
+    print(printer(request, found, number))
+    if options.format != "json":
+        print(f"symgrad: {found.verdict!r}", file=sys.stderr)
+    return 3 if found.verdict.status == "undecided" else 0
+
+
+def read_request(options: argparse.Namespace) -> Request:
+    """The question that the options ask.
+
+    Raises:
+        UsageError: names, times or options that do not go together.
+    """
+    cell = load_cell(options.cell)
+    if options.scalar or options.format == "python" or options.input or options.at:
+        if not options.scalar and options.format == "python":
+            print("symgrad: --format python prints the scalar reading", file=sys.stderr)
+        cell = cell.scalar()
+    of = _quantity(cell, options.of)
+    wrt = None if options.wrt is None else read_name(cell, options.wrt)
+    if options.T is not None and options.T < 0:
+        raise UsageError(f"--T {options.T}: the horizon must be a nonnegative integer")
+    when = options.objective or ("sum" if of is None else "final")
+    form = options.form or ("closed" if options.input or wrt is None else "expanded")
+    if options.input and form != "closed":
+        raise UsageError(f"--input gives a closed form; it cannot go with --form {form}")
+    if wrt is None and form != "closed":
+        raise UsageError(f"--form {form} needs --wrt NAME; without it only the closed form is asked")
+    along = tuple(part.strip() for part in options.along.split(",")) if options.along else ()
+    along = tuple(cell.declared_name(part) or part for part in along)
+    if isinstance(wrt, Signal) and of is not None and wrt.time == of.time and wrt.time == T:
+        raise UsageError(f"{wrt!r} and {of!r} stand at the same time; ask --wrt {wrt.name}_k")
+    return Request(
+        cell, of, wrt, form, when, options.immediate, along, options.T, options.input
+    )
+
+
+def _quantity(cell: Cell, text: str) -> Signal | None:
+    if text == "L":
+        return None
+    found = read_signal(cell, text)
+    if found is None:
+        raise UsageError(f"--of {text!r} is a parameter; ask for a signal with its time, or L")
+    if found.name in {x.name for x in cell.inputs}:
+        raise UsageError(f"--of {text!r} is an input, which depends on nothing")
+    if found not in [s.at(found.time) for s in cell.signals]:
+        raise unknown(cell, text)
+    return found
+
+
+# ---- formats ---------------------------------------------------------------------------
+
+
+def _statement(request: Request, left: Node, right: Node) -> Row:
+    reading = request.cell.reading
+    return Row((box(left, reading=reading), Op("=", "relation"), box(right, reading=reading)))
+
+
+def _text(request: Request, found: Answer, number: str | None) -> str:
+    lines = []
+    for line in found.lines:
+        text = unicode_text(_statement(request, line.left, line.right))
+        lines.append(f"{text}   for {line.condition}" if line.condition else text)
+    for left, right in found.where:
+        lines.append(f"where {unicode_text(_statement(request, left, right))}")
+    if number is not None:
+        lines.append(f"value: {number}")
+    return "\n".join(lines)
+
+
+def _latex(request: Request, found: Answer, number: str | None) -> str:
+    lines = []
+    for line in found.lines:
+        text = latex(_statement(request, line.left, line.right))
+        lines.append(rf"{text} \qquad ({_latex_range(line.condition)})" if line.condition else text)
+    for left, right in found.where:
+        lines.append(latex(_statement(request, left, right)))
+    if number is not None:
+        lines.append(f"% value: {number}")
+    return "\n".join(lines)
+
+
+def _latex_range(condition: str) -> str:
+    return condition.replace("≤", r"\le")
+
+
+def _python(request: Request, found: Answer, number: str | None) -> str:
+    if found.single:
+        form = found.form
+        lines = [python_text(found.lines[-1].right if form is None else form.full)]
+    else:
+        lines = [equation_text(line.left, line.right) for line in found.lines]
+    if number is not None:
+        lines.append(f"# value: {number}")
+    return "\n".join(lines)
+
+
+def _json(request: Request, found: Answer, number: str | None) -> str:
+    scalar = request.cell.is_scalar
+    equations = []
+    for line in found.lines:
+        entry: dict[str, Any] = {
+            "left": unicode_text(box(line.left, reading=request.cell.reading)),
+            "right": unicode_text(box(line.right, reading=request.cell.reading)),
+            "condition": line.condition,
+            "latex": latex(_statement(request, line.left, line.right)),
+        }
+        if scalar:
+            form = found.form
+            entry["python"] = python_text(line.right if form is None else form.full)
+        equations.append(entry)
+    verdict = found.verdict
+    result = {
+        "cell": request.cell.name,
+        "reading": request.cell.reading,
+        "form": request.form,
+        "equations": equations,
+        "where": [
+            {
+                "left": unicode_text(box(left, reading=request.cell.reading)),
+                "right": unicode_text(box(right, reading=request.cell.reading)),
+            }
+            for left, right in found.where
+        ],
+        "verdict": verdict.status,
+        "scope": verdict.scope,
+        "how": list(verdict.how),
+        "value": number,
+    }
+    return json.dumps(result, ensure_ascii=False, indent=2)
+
+
+__all__ = ["derive_command", "read_request"]

@@ -1,0 +1,337 @@
+"""One question about a cell, answered in one of its forms, with its verdict.
+
+This is what ``symgrad derive`` asks: which derivative, in which form. The answer is a
+list of equations as nodes; printing them is somebody else's work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from symgrad.adjoint.backward import Gradient, backward, lam
+from symgrad.adjoint.objective import Objective, cotangent_for, loss
+from symgrad.adjoint.objective import final as final_value
+from symgrad.adjoint.objective import summed
+from symgrad.adjoint.steps import at_time, step_pull_back, within_step
+from symgrad.cell import Cell
+from symgrad.closed.closed_form import closed, forward_closed
+from symgrad.closed.elementary import elementary
+from symgrad.closed.expanded import expanded, loss_expanded, summed_expanded
+from symgrad.closed.forms import Form
+from symgrad.derivation.evidence import Evidence
+from symgrad.derivation.statements import collapsed_sum
+from symgrad.errors import FailedCheck, UsageError
+from symgrad.evaluate.unrolled import straight_line
+from symgrad.lang.affine import Affine, T, as_affine, symbol, t
+from symgrad.lang.nodes import (
+    Condition,
+    Node,
+    Param,
+    Signal,
+    cases,
+    derivative,
+    full,
+    name,
+    substitute_indices,
+    transform,
+)
+from symgrad.lang.program import at_last_step, before_last_step
+from symgrad.verify.verdict import Verdict
+
+Times = tuple[tuple[str, Affine, Affine], ...]
+FormName = Literal["recursive", "expanded", "closed", "unrolled"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked.
+
+    Attributes:
+        of: a signal with its time; None for L.
+        wrt: a parameter or a signal with its time; None for the state itself, closed.
+        when: the objective, the final value or a sum over time.
+        horizon: T as a number, for the unrolled form.
+        inputs: for elementary forms: zero, constant or geometric.
+    """
+
+    cell: Cell
+    of: Signal | None
+    wrt: Node | None
+    form: FormName = "expanded"
+    when: Literal["final", "sum"] = "final"
+    immediate: bool = False
+    along: tuple[str, ...] = ()
+    horizon: int | None = None
+    inputs: str | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """``left = right``, and for which times."""
+
+    left: Node
+    right: Node
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Equations in order; the last one is what was asked for."""
+
+    lines: tuple[Line, ...]
+    verdict: Verdict
+    single: bool  # one formula, as opposed to a list of equations
+    form: Form | None = None
+    where: tuple[tuple[Node, Node], ...] = ()
+
+
+def answer(request: Request) -> Answer:
+    """Derive, and check what was derived.
+
+    Raises:
+        UsageError: the question makes no sense for this cell.
+        NoClosedForm: there is no closed form, or none is known.
+        FailedCheck: what was derived does not hold; nothing is returned then.
+    """
+    found = _answer(request)
+    if found.verdict.status == "refuted":
+        raise FailedCheck(
+            f"what was derived does not hold, {found.lines[-1].left!r} = "
+            f"{found.lines[-1].right!r}: {found.verdict!r}"
+        )
+    return found
+
+
+def _answer(request: Request) -> Answer:
+    if request.wrt is None:
+        return _state(request)
+    if request.immediate:
+        return _immediate(request)
+    if request.form in ("recursive", "unrolled"):
+        if request.along:
+            raise UsageError("--along has an expanded form only")
+        return _recursive(request) if request.form == "recursive" else _unrolled(request)
+    return _one_form(request, _form(request))
+
+
+# ---- one formula ------------------------------------------------------------------------
+
+
+def _state(request: Request) -> Answer:
+    if request.of is None:
+        raise UsageError("--of L needs --wrt")
+    if request.inputs is not None:
+        form = elementary(request.cell, request.of, None, request.inputs)
+    else:
+        if request.of.time != T:
+            raise UsageError(f"the closed form of a state is for the time T: {request.of.at(T)!r}")
+        form = forward_closed(request.cell, request.of)
+    return _one_form(request, form)
+
+
+def _form(request: Request) -> Form:
+    cell, of, wrt = request.cell, request.of, request.wrt
+    assert wrt is not None
+    if request.inputs is not None:
+        if of is None or request.when == "sum":
+            raise UsageError("--input gives the elementary form of a state at T; ask --of h_T")
+        return elementary(cell, of, wrt, request.inputs)
+    if of is None or request.when == "sum":
+        return _summed_form(request)
+    if request.form == "closed":
+        if request.along:
+            raise UsageError("--along has an expanded form only")
+        return closed(cell, of, wrt)
+    if isinstance(wrt, Param) and of.time not in (T, t):
+        raise UsageError(f"derivatives with respect to parameters are of {of.at(T)!r} or {of.at(t)!r}")
+    if isinstance(wrt, Param) and request.along:
+        raise UsageError("--along restricts a derivative with respect to a state, such as c_k")
+    return expanded(cell, of, wrt, along=request.along)
+
+
+def _summed_form(request: Request) -> Form:
+    cell, wrt = request.cell, request.wrt
+    of = cell.output if request.of is None else request.of
+    if request.of is not None and request.of.time not in (T, t):
+        raise UsageError(f"a sum over time is of {of.at(t)!r}")
+    if request.when == "final":
+        raise UsageError(
+            "the last loss alone has a recursive and an unrolled form; for the others ask for the "
+            f"derivative of {cell.output.at(T)!r} and multiply by that of the loss"
+        )
+    if not isinstance(wrt, Param):
+        raise UsageError(
+            "the derivative of a sum with respect to a signal has a recursive form: --form recursive"
+        )
+    form = loss_expanded(cell, of, wrt) if request.of is None else summed_expanded(cell, of.at(t), wrt)
+    if request.form == "closed":
+        return _closed_sum(cell, form)
+    return form
+
+
+def _closed_sum(cell: Cell, form: Form) -> Form:
+    """The expanded double sum with the states in closed form."""
+    right = form.full
+    states = {s.name for s in cell.signals}
+
+    def change(item: Node) -> Node:
+        if isinstance(item, Signal) and item.name in states and not item.adjoint:
+            if item.time.is_const and item.time.const == 0:
+                return item
+            value = forward_closed(cell, item.at(t)).right
+            return substitute_indices(value, {"T": item.time})
+        return item
+
+    return replace(form, kind="closed", right=transform(right, change), where=())
+
+
+def _one_form(request: Request, form: Form) -> Answer:
+    evidence = Evidence(request.cell)
+    if form.kind == "elementary":
+        assert request.inputs is not None
+        verdict = evidence.elementary(form, request.inputs)
+    else:
+        verdict = evidence.form(form, objective=_objective(request))
+    condition = ", ".join(_range(*time) for time in form.times)
+    line = Line(form.left, form.right, condition)
+    return Answer((line,), verdict, True, form, tuple(form.where))
+
+
+def _range(index: str, low: object, high: object) -> str:
+    return f"{low} ≤ {index} ≤ {high}"
+
+
+def _objective(request: Request) -> Objective:
+    cell, of = request.cell, request.of
+    if of is None:
+        return loss(cell, last_only=request.when == "final")
+    return summed(cell, of.at(t)) if request.when == "sum" else final_value(cell, of.at(t))
+
+
+def _immediate(request: Request) -> Answer:
+    """∂⁺q_t/∂θ: one step, the states before held fixed."""
+    cell, of, wrt = request.cell, request.of, request.wrt
+    if of is None or request.form in ("recursive", "unrolled") or wrt is None:
+        raise UsageError("--immediate is about one step: --of h_t --wrt W_h or --wrt h_{t-1}")
+    if isinstance(wrt, Signal) and wrt.time not in (of.time, of.time - 1):
+        raise UsageError(
+            f"an immediate derivative of {of!r} is with respect to something at {of.time} or "
+            f"{of.time - 1}, not {wrt!r}"
+        )
+    source: Node = wrt if isinstance(wrt, Param) else wrt.at(wrt.time - of.time + t)  # type: ignore[attr-defined]
+    evidence = Evidence(cell)
+    times = (("t", as_affine(1), T),) if of.time == t else ()
+    if isinstance(wrt, Param) and not cell.is_scalar:
+        s = cotangent_for(cell, of)
+        pulled = step_pull_back(cell, {of.name: s}).get(wrt, full("zeros", wrt.shape))
+        raise UsageError(
+            f"the immediate derivative of a vector with respect to {wrt!r} is no matrix; with the "
+            f"cotangent {s!r} it is {pulled!r}; ask for --scalar"
+        )
+    found = within_step(cell, source).get(of.name, full("zeros", (of.shape[0], wrt.shape[0])))
+    form = Form("immediate", derivative("immediate", of, wrt), at_time(found, of.time), (), times, 1)
+    verdict = evidence.form(form)
+    condition = ", ".join(_range(*time) for time in times)
+    return Answer((Line(form.left, form.right, condition),), verdict, True, form)
+
+
+# ---- equations -----------------------------------------------------------------------------
+
+
+def _gradient(request: Request) -> Gradient:
+    if request.of is not None and request.of.time not in (T, t):
+        raise UsageError(
+            f"the recursive and unrolled forms are of {request.of.at(T)!r}, not of {request.of!r}"
+        )
+    return backward(request.cell, _objective(request))
+
+
+def _left(request: Request, wrt: Node) -> Node:
+    cell, of = request.cell, request.of
+    if of is None or request.when == "sum" or not cell.is_scalar:
+        return derivative("gradient", name("L"), wrt)
+    return derivative("total", of.at(T), wrt)
+
+
+def _recursive(request: Request) -> Answer:
+    """Forward equations, adjoint equations, and the gradient that was asked for."""
+    gradient = _gradient(request)
+    cell, wrt = request.cell, request.wrt
+    assert wrt is not None
+    lines = [Line(e.target, e.value, "1 ≤ t ≤ T") for e in cell.equations]
+    for equation in gradient.equations:
+        last, before = at_last_step(equation.value), before_last_step(equation.value)
+        value = before
+        if last is not before:
+            value = cases([(last, (Condition(t, "=", T),)), (before, ())])
+        lines.append(Line(equation.target, value, "1 ≤ t ≤ T"))
+    evidence = Evidence(cell)
+    left = _left(request, wrt)
+    condition, first = "", 1
+    times: Times = ()
+    if isinstance(wrt, Param):
+        right = collapsed_sum(gradient.terms[wrt.name])
+    elif isinstance(wrt, Signal) and wrt.time == as_affine(0):
+        value = gradient.start[wrt.name] if cell.is_state(wrt.name) else None
+        if value is None:
+            raise UsageError(f"{wrt!r}: only states have a value at time 0")
+        last, before = at_last_step(value), before_last_step(value)
+        right = before if last is before else cases([(last, (Condition(T, "=", as_affine(0)),)), (before, ())])
+        first = 0 if last is not before else 1
+    else:
+        assert isinstance(wrt, Signal)
+        right, condition, times = _adjoint_of(gradient, wrt)
+    lines.append(Line(left, right, condition))
+    claimed = derivative("gradient", name("L"), wrt)
+    verdict = evidence.adjoint(gradient, claimed, right, times, first)
+    return Answer(tuple(lines), verdict, False)
+
+
+def _adjoint_of(gradient: Gradient, wrt: Signal) -> tuple[Node, str, Times]:
+    (index,) = wrt.time.names or ("",)
+    if not index or wrt.time.const or index == "T":
+        raise UsageError(f"ask for the derivative with respect to {wrt.name} at a free time: {wrt.name}_k")
+    value = gradient.adjoints[wrt.name]
+    last, before = at_last_step(value), before_last_step(value)
+    chosen = before
+    if last is not before:
+        chosen = cases([(last, (Condition(t, "=", T),)), (before, ())])
+    right = substitute_indices(chosen, {"t": wrt.time})
+    return right, f"1 ≤ {index} ≤ T", ((index, as_affine(1), T),)
+
+
+def _unrolled(request: Request) -> Answer:
+    """The straight-line program for a given T."""
+    if request.horizon is None:
+        raise UsageError("--form unrolled needs a horizon: --T 5")
+    gradient = _gradient(request)
+    cell, wrt, horizon = request.cell, request.wrt, request.horizon
+    assert wrt is not None
+    program = gradient.program
+    if isinstance(wrt, Signal) and wrt.time != as_affine(0):
+        program = gradient.with_signal_adjoints(wrt.name)
+    unrolled = straight_line(program, horizon)
+    if isinstance(wrt, Param):
+        result = unrolled.results[wrt.name]
+    else:
+        assert isinstance(wrt, Signal)
+        if not wrt.time.is_const or not 0 <= wrt.time.const <= horizon:
+            raise UsageError(
+                f"the unrolled form is for times that are numbers: {wrt.name}_1 to {wrt.name}_{horizon}"
+            )
+        result = lam(wrt)
+    kept = unrolled.without_unused(result)
+    lines = [Line(a.target, a.value) for a in kept.assignments]
+    lines.append(Line(_left(request, wrt), result))
+    verdict = _recursive(replace(request, wrt=_free(wrt))).verdict
+    return Answer(tuple(lines), verdict, False)
+
+
+def _free(wrt: Node) -> Node:
+    if isinstance(wrt, Signal) and wrt.time != as_affine(0):
+        return wrt.at(symbol("k"))
+    return wrt
+
+
+__all__ = ["Answer", "Line", "Request", "answer"]

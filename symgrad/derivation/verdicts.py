@@ -1,0 +1,59 @@
+"""One call that judges what the calculus made of a cell."""
+
+from __future__ import annotations
+
+from symgrad.adjoint.backward import Gradient
+from symgrad.adjoint.objective import Objective, final
+from symgrad.cell import Cell
+from symgrad.closed.forms import Form
+from symgrad.derivation.evidence import Evidence
+from symgrad.derivation.statements import collapsed_sum
+from symgrad.errors import UsageError
+from symgrad.lang.nodes import Derivative, Name, derivative, name
+from symgrad.lang.program import before_last_step
+from symgrad.verify.verdict import Verdict, weakest
+
+
+def verdict_of(
+    cell: Cell,
+    subject: Form | Gradient,
+    *,
+    objective: Objective | None = None,
+    inputs: str | None = None,
+) -> Verdict:
+    """What is known about a form or a gradient of a cell, checked anew.
+
+    Args:
+        cell: the cell, in the reading that ``subject`` was derived in.
+        subject: a ``Form`` (expanded, closed, elementary) or a ``Gradient``.
+        objective: what L is, for forms of dL/dθ; default: ⟨s, h_T⟩ of the cell's output.
+        inputs: for elementary forms: zero, constant or geometric.
+
+    Raises:
+        UsageError: an elementary form without its kind of input.
+        FailedCheck: the table of primitives is wrong.
+    """
+    evidence = Evidence(cell)
+    if isinstance(subject, Gradient):
+        return _gradient_verdict(evidence, subject)
+    if subject.kind == "elementary":
+        if inputs is None:
+            raise UsageError("an elementary form holds for one kind of input; give inputs=")
+        return evidence.elementary(subject, inputs)
+    left = subject.left
+    if objective is None and isinstance(left, Derivative) and isinstance(left.of, Name):
+        objective = final(cell)
+    return evidence.form(subject, objective=objective)
+
+
+def _gradient_verdict(evidence: Evidence, gradient: Gradient) -> Verdict:
+    cell, verdicts = gradient.cell, []
+    for parameter in cell.params:
+        left = derivative("gradient", name("L"), parameter)
+        right = collapsed_sum(gradient.terms[parameter.name])
+        verdicts.append(evidence.adjoint(gradient, left, right, (), 1))
+    for state in cell.states:
+        left = derivative("gradient", name("L"), state.at(0))
+        right = before_last_step(gradient.start[state.name])
+        verdicts.append(evidence.adjoint(gradient, left, right, (), 1))
+    return weakest(verdicts)
