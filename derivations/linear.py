@@ -5,7 +5,7 @@ from symgrad.cells import CATALOGUE
 from symgrad.derivation import forms_table, statements
 from symgrad.derivation.writer import Writer
 
-NAME = "linear"
+ORDER = 1
 TITLE = "The linear RNN: closed forms for every T"
 SUMMARY = "Gradients of linear recurrent networks, closed in symbolic T and proved by induction."
 

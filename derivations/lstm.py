@@ -5,7 +5,7 @@ from symgrad.cells import CATALOGUE
 from symgrad.derivation import forms_table, statements
 from symgrad.derivation.writer import Writer
 
-NAME = "lstm"
+ORDER = 3
 TITLE = "The LSTM: additive cell state and every path through the gates"
 SUMMARY = "The total derivative of the cell state, its direct path, and backpropagation in full."
 

@@ -5,7 +5,7 @@ from symgrad.cells import CATALOGUE
 from symgrad.derivation import forms_table, statements
 from symgrad.derivation.writer import Writer
 
-NAME = "rnn"
+ORDER = 2
 TITLE = "The tanh RNN: backpropagation through time"
 SUMMARY = "Adjoint equations, expanded gradients and products of Jacobians of the tanh RNN."
 

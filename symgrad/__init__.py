@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from symgrad.cell import sizes as sizes
     from symgrad.cells import CATALOGUE as CATALOGUE
     from symgrad.closed import Form as Form
-    from symgrad.closed import closed as closed
-    from symgrad.closed import elementary as elementary
-    from symgrad.closed import expanded as expanded
-    from symgrad.closed import forward_closed as forward_closed
+    from symgrad.closed import closed_form as closed_form
+    from symgrad.closed import elementary_form as elementary_form
+    from symgrad.closed import expanded_form as expanded_form
+    from symgrad.closed import forward_form as forward_form
     from symgrad.derivation import Writer as Writer
     from symgrad.derivation import verdict_of as verdict_of
     from symgrad.evaluate import to_sympy as to_sympy
@@ -39,7 +39,9 @@ _HOMES = {
     "symgrad.adjoint": ("Gradient", "Objective", "backward", "final", "loss", "summed"),
     "symgrad.cell": ("Cell", "input_signal", "param", "signal", "sizes"),
     "symgrad.cells": ("CATALOGUE",),
-    "symgrad.closed": ("Form", "closed", "elementary", "expanded", "forward_closed"),
+    "symgrad.closed": (
+        "Form", "closed_form", "elementary_form", "expanded_form", "forward_form"
+    ),
     "symgrad.derivation": ("Writer", "verdict_of"),
     "symgrad.evaluate": ("to_sympy",),
     "symgrad.graph": ("unroll",),
@@ -53,7 +55,7 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
-    import_module("symgrad.render.displays")
+    import_module("symgrad.render.register")
     value = globals()[name] = getattr(import_module(home), name)
     return value
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from symgrad.adjoint import backward, final
-from symgrad.adjoint.backward import lam
+from symgrad.adjoint.reverse import lam
 from symgrad.cell import Cell, input_signal, param, signal, sizes
 from symgrad.cell.hooks import HOOKS
 from symgrad.cells import CATALOGUE

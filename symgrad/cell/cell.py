@@ -22,7 +22,7 @@ from symgrad.lang.program import Equation, Program, Sweep
 Reading = Literal["vector", "scalar"]
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Cell(Displayable):
     """A recurrent cell.
 

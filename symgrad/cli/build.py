@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-import symgrad.render.displays  # noqa: F401 (lets values show themselves in errors)
+import symgrad.render.register  # noqa: F401 (lets values show themselves in errors)
 from symgrad import __version__
 from symgrad.cli.loading import load_module
 from symgrad.cli.progress import Progress
@@ -148,10 +148,11 @@ def _remove(out: Path, name: str) -> None:
 
 def _index(out: Path, modules: list[Path]) -> None:
     """The index page: every document of the folder that has been built, now or earlier."""
-    entries = []
+    entries: list[tuple[int, IndexEntry]] = []
     for path in modules:
         try:
-            title, summary = _texts(load_module(path), path)
+            module = load_module(path)
+            title, summary = _texts(module, path)
         except SymgradError:
             continue
         links = tuple(
@@ -160,5 +161,7 @@ def _index(out: Path, modules: list[Path]) -> None:
             if (out / f"{path.stem}.{form}").is_file()
         )
         if links:
-            entries.append(IndexEntry(path.stem, title, summary, links))
-    _move_in(out, {"index.html": html_index(entries, version=__version__).encode()})
+            place = getattr(module, "ORDER", len(modules))
+            entries.append((place, IndexEntry(path.stem, title, summary, links)))
+    listed = [entry for _, entry in sorted(entries, key=lambda pair: (pair[0], pair[1].name))]
+    _move_in(out, {"index.html": html_index(listed, version=__version__).encode()})

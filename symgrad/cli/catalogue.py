@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-import symgrad.render.displays  # noqa: F401 (lets cells show themselves)
+import symgrad.render.register  # noqa: F401 (lets cells show themselves)
 from symgrad.cells import CATALOGUE
 from symgrad.cli.loading import load_cell
 

@@ -7,10 +7,10 @@ import json
 import sys
 from typing import Any
 
-import symgrad.render.displays  # noqa: F401 (lets values show themselves in errors)
+import symgrad.render.register  # noqa: F401 (lets values show themselves in errors)
 from symgrad.cell import Cell
 from symgrad.cli.loading import load_cell
-from symgrad.cli.quantity import read_name, read_signal, unknown
+from symgrad.cell.quantity import read_name, read_signal, unknown
 from symgrad.cli.values import evaluated, read_values
 from symgrad.derivation.request import Answer, Request, answer
 from symgrad.errors import UsageError

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 
 from symgrad.cell import Cell
-from symgrad.cli.quantity import cell_param, read_signal
+from symgrad.cell.quantity import cell_param, read_signal
 from symgrad.derivation.request import Answer, Request
 from symgrad.errors import UsageError
 from symgrad.evaluate.forms import form_value
@@ -95,7 +95,7 @@ def _value(
             if not low.value(here) <= indices[index] <= last.value(here):
                 raise UsageError(f"--at: {index}={indices[index]} is not in {low} … {last}")
         return form_value(request.cell, found.form, inputs, horizon, algebra, indices)
-    from symgrad.adjoint.backward import backward
+    from symgrad.adjoint.reverse import backward
     from symgrad.derivation.request import _objective
 
     gradient = backward(request.cell, _objective(request))

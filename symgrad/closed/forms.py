@@ -51,7 +51,7 @@ class Branch:
     first: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Form(Displayable):
     """``left = right``, with names for repeated parts and the times for which it holds.
 

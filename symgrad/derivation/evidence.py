@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from symgrad.adjoint.backward import Gradient
+from symgrad.adjoint.reverse import Gradient
 from symgrad.adjoint.objective import Objective
 from symgrad.cell import Cell
-from symgrad.closed.elementary import input_values, resolved, with_inputs
+from symgrad.closed.series import input_values, resolved, with_inputs
 from symgrad.closed.forms import Branch, Form, Recurrence
 from symgrad.derivation.entries import proved_entries
 from symgrad.lang.affine import Affine, T, as_affine

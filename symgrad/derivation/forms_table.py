@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgrad.adjoint.backward import backward
+from symgrad.adjoint.reverse import backward
 from symgrad.adjoint.objective import final
 from symgrad.cell import Cell
 from symgrad.derivation.model import FormRow, FormsTable, Step
@@ -65,7 +65,7 @@ def forms_table(
         )
     rows.append(
         FormRow(
-            "unrolled", (), "each given $T$",
+            "unrolled", (), "any given T",
             f"{whole} operations per step with all gradients, {forward} of them forward",
             recursive.verdict,
         )

@@ -17,7 +17,7 @@ from symgrad.verify.induction import Induction
 from symgrad.verify.verdict import Verdict, weakest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step(Displayable):
     """One displayed equation ``left = chain[0] = chain[1] = …``.
 
@@ -105,7 +105,7 @@ class Section:
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation(Displayable):
     """A whole document before rendering."""
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from symgrad.adjoint.backward import Gradient, backward, lam
+from symgrad.adjoint.reverse import Gradient, backward, lam
 from symgrad.adjoint.objective import Objective, cotangent_for, loss
 from symgrad.adjoint.objective import final as final_value
 from symgrad.adjoint.objective import summed
 from symgrad.adjoint.steps import at_time, step_pull_back, within_step
 from symgrad.cell import Cell
-from symgrad.closed.closed_form import closed, forward_closed
-from symgrad.closed.elementary import elementary
-from symgrad.closed.expanded import expanded, loss_expanded, summed_expanded
+from symgrad.closed.solutions import closed_form, forward_form
+from symgrad.closed.series import elementary_form
+from symgrad.closed.sums import expanded_form, loss_expanded, summed_expanded
 from symgrad.closed.forms import Form
 from symgrad.derivation.evidence import Evidence
 from symgrad.derivation.statements import collapsed_sum
@@ -122,11 +122,11 @@ def _state(request: Request) -> Answer:
     if request.of is None:
         raise UsageError("--of L needs --wrt")
     if request.inputs is not None:
-        form = elementary(request.cell, request.of, None, request.inputs)
+        form = elementary_form(request.cell, request.of, None, request.inputs)
     else:
         if request.of.time != T:
             raise UsageError(f"the closed form of a state is for the time T: {request.of.at(T)!r}")
-        form = forward_closed(request.cell, request.of)
+        form = forward_form(request.cell, request.of)
     return _one_form(request, form)
 
 
@@ -136,18 +136,18 @@ def _form(request: Request) -> Form:
     if request.inputs is not None:
         if of is None or request.when == "sum":
             raise UsageError("--input gives the elementary form of a state at T; ask --of h_T")
-        return elementary(cell, of, wrt, request.inputs)
+        return elementary_form(cell, of, wrt, request.inputs)
     if of is None or request.when == "sum":
         return _summed_form(request)
     if request.form == "closed":
         if request.along:
             raise UsageError("--along has an expanded form only")
-        return closed(cell, of, wrt)
+        return closed_form(cell, of, wrt)
     if isinstance(wrt, Param) and of.time not in (T, t):
         raise UsageError(f"derivatives with respect to parameters are of {of.at(T)!r} or {of.at(t)!r}")
     if isinstance(wrt, Param) and request.along:
         raise UsageError("--along restricts a derivative with respect to a state, such as c_k")
-    return expanded(cell, of, wrt, along=request.along)
+    return expanded_form(cell, of, wrt, along=request.along)
 
 
 def _summed_form(request: Request) -> Form:
@@ -179,7 +179,7 @@ def _closed_sum(cell: Cell, form: Form) -> Form:
         if isinstance(item, Signal) and item.name in states and not item.adjoint:
             if item.time.is_const and item.time.const == 0:
                 return item
-            value = forward_closed(cell, item.at(t)).right
+            value = forward_form(cell, item.at(t)).right
             return substitute_indices(value, {"T": item.time})
         return item
 

@@ -6,13 +6,13 @@ choose which to call and write the prose between.
 
 from __future__ import annotations
 
-from symgrad.adjoint.backward import Gradient, backward
+from symgrad.adjoint.reverse import Gradient, backward
 from symgrad.adjoint.objective import Objective, final, loss
 from symgrad.adjoint.steps import step_jacobian, step_paths
 from symgrad.cell import Cell
-from symgrad.closed.closed_form import closed, direct_form, forward_closed
-from symgrad.closed.elementary import elementary
-from symgrad.closed.expanded import expanded, loss_expanded
+from symgrad.closed.solutions import closed_form, direct_form, forward_form
+from symgrad.closed.series import elementary_form
+from symgrad.closed.sums import expanded_form, loss_expanded
 from symgrad.closed.forms import Form
 from symgrad.derivation.entries import cell_entries, entry_verdicts
 from symgrad.derivation.evidence import pre_activation
@@ -102,7 +102,7 @@ def one_step_jacobian(write: Writer, cell: Cell, rule: str) -> Step:
     right = step_jacobian(cell)
     if not isinstance(right, Block):
         state = cell.states[0]
-        return written_form(write, cell, expanded(cell, state, state.prev), rule, "$t ≥ 1$")
+        return written_form(write, cell, expanded_form(cell, state, state.prev), rule, "$t ≥ 1$")
     names: dict[Node, Node] = {}
 
     def shortened(node: Node) -> Node:
@@ -142,14 +142,14 @@ def _jacobian_entry(write: Writer, cell: Cell, left: Node, right: Node) -> Step:
 def one_step_total(write: Writer, cell: Cell, of: str, rule: str, condition: str) -> Step:
     """ds_t/ds_{t-1} through every path, one term a path."""
     signal_t = signal_of(cell, of)
-    return written_form(write, cell, expanded(cell, signal_t, signal_t.prev), rule, condition)
+    return written_form(write, cell, expanded_form(cell, signal_t, signal_t.prev), rule, condition)
 
 
 def first_step(write: Writer, cell: Cell, of: str, rule: str) -> Step:
     """ds_1/ds_0: the initial states do not depend on each other."""
     signal_t = signal_of(cell, of)
     one = as_affine(1)
-    form = expanded(cell, signal_t.at(one), signal_t.at(0))
+    form = expanded_form(cell, signal_t.at(one), signal_t.at(0))
     return written_form(write, cell, form, rule, "$t = 1$")
 
 
@@ -211,8 +211,9 @@ def _adjoint_rule(cell: Cell, gradient: Gradient, target: Signal) -> str:
     if target.adjoint == "delta":
         return "through the activation"
     parts = []
-    if target.name == gradient.objective.signal.name and gradient.objective.when == "sum":
-        parts.append("the loss of the step")
+    if not _vanishes(before_last_step(gradient.now[target.name])):
+        seeded = target.name == gradient.objective.signal.name
+        parts.append("the loss of the step" if seeded else "what follows within the step")
     if cell.is_state(target.name):
         parts.append("what comes back from step $t + 1$")
     return "chain rule: " + " and ".join(parts) if parts else "chain rule within the step"
@@ -279,7 +280,7 @@ def _vanishes(node: Node) -> bool:
 
 def recurrence_of(write: Writer, cell: Cell, of: str, wrt: str, rule: str) -> Step:
     """dh_T/dθ in terms of dh_{T-1}/dθ: the recurrence that inductions rest on."""
-    form = expanded(cell, signal_of(cell, of).at(T), param_of(cell, wrt))
+    form = expanded_form(cell, signal_of(cell, of).at(T), param_of(cell, wrt))
     if form.recurrence is None:
         raise UsageError(f"{form.left!r} satisfies no recurrence in one unknown")
     evidence = write.evidence(cell)
@@ -294,7 +295,7 @@ def expanded_of(
 ) -> Step:
     """The sum over time of products of Jacobians."""
     signal_t = signal_of(cell, of)
-    form = expanded(cell, signal_t.at(T), param_of(cell, wrt))
+    form = expanded_form(cell, signal_t.at(T), param_of(cell, wrt))
     objective = None if cell.is_scalar else final(cell, signal_t)
     return written_form(
         write, cell, form, rule, condition, objective=objective, at_least=at_least
@@ -313,20 +314,20 @@ def state_to_state(
 ) -> Step:
     """dq_T/ds_k through every path, or only through the signals ``along``."""
     k = Affine((("k", 1),))
-    form = expanded(cell, signal_of(cell, of).at(T), signal_of(cell, wrt).at(k), along=along)
+    form = expanded_form(cell, signal_of(cell, of).at(T), signal_of(cell, wrt).at(k), along=along)
     low = form.times[0][1]
     return written_form(write, cell, form, rule, f"${low} ≤ k ≤ T$", at_least=at_least)
 
 
 def initial_to_state(write: Writer, cell: Cell, of: str, wrt: str, rule: str, *, at_least: str = "tested") -> Step:
     """dq_T/ds_0."""
-    form = expanded(cell, signal_of(cell, of).at(T), signal_of(cell, wrt).at(0))
+    form = expanded_form(cell, signal_of(cell, of).at(T), signal_of(cell, wrt).at(0))
     return written_form(write, cell, form, rule, "$T ≥ 0$", at_least=at_least)
 
 
 def forward_of(write: Writer, cell: Cell, of: str, rule: str, *, at_least: str = "tested") -> Step:
     """The state itself in closed form."""
-    form = forward_closed(cell, signal_of(cell, of))
+    form = forward_form(cell, signal_of(cell, of))
     return written_form(write, cell, form, rule, "$T ≥ 0$", at_least=at_least)
 
 
@@ -341,7 +342,7 @@ def closed_of(
 ) -> Step:
     """A derivative with no state in it but the initial one."""
     signal_t = signal_of(cell, of)
-    form = closed(cell, signal_t.at(T), param_of(cell, wrt))
+    form = closed_form(cell, signal_t.at(T), param_of(cell, wrt))
     objective = None if cell.is_scalar else final(cell, signal_t)
     return written_form(write, cell, form, rule, "$T ≥ 0$", objective=objective, at_least=at_least)
 
@@ -352,7 +353,7 @@ def elementary_of(
 ) -> Step:
     """An elementary form for zero, constant or geometric inputs; ``wrt`` None: the state."""
     signal_t = signal_of(cell, of)
-    form = elementary(cell, signal_t.at(T), None if wrt is None else param_of(cell, wrt), kind)
+    form = elementary_form(cell, signal_t.at(T), None if wrt is None else param_of(cell, wrt), kind)
     evidence = write.evidence(cell)
     return write.state(
         cell, form.left, (form.right,), rule, lambda: evidence.elementary(form, kind), "$T ≥ 0$",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgrad.adjoint.backward import Gradient
+from symgrad.adjoint.reverse import Gradient
 from symgrad.adjoint.objective import Objective, final
 from symgrad.cell import Cell
 from symgrad.closed.forms import Form

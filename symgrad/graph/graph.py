@@ -48,7 +48,7 @@ class Edge:
     jacobian: Node
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph(Displayable):
     """A cell unrolled over t = 1..T. ``str`` prints one equation a line."""
 

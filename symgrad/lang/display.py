@@ -28,6 +28,9 @@ class Displayable:
     def plain_text(self) -> str:
         return render(self, self.display_kind, "text") or object.__repr__(self)
 
+    def __repr__(self) -> str:
+        return self.plain_text()
+
     def _repr_latex_(self) -> str | None:
         found = render(self, self.display_kind, "latex")
         return None if found is None else f"$\\displaystyle {found}$"

@@ -240,6 +240,9 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
                 return node.args[0]
             if node.head is table["diag"]:
                 return node
+            if node.shape[1] == SCALAR[1] and node.head.name in ("add", "matmul"):
+                # A column is transposed as a whole: (W^k h)ᵀ reads better than hᵀ(Wᵀ)^k.
+                return make(table["transpose"], node)
             if node.head is table["matmul"]:
                 return matmul(transpose(node.args[1]), transpose(node.args[0]))
             if node.head.name in ("add", "neg", "mul"):

@@ -31,7 +31,7 @@ class Witness:
         return f"at {place}: left side {self.left}, right side {self.right}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict(Displayable):
     """A status with its scope and evidence.
 

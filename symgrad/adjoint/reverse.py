@@ -43,7 +43,7 @@ def delta(of: Signal) -> Signal:
     return signal(of.name, of.shape, of.time, "delta")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gradient(Displayable):
     """The derivative of an objective as equations that run backwards in time.
 

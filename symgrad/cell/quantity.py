@@ -1,4 +1,4 @@
-"""Names with times from the command line: ``h_T``, ``c_{t-1}``, ``x_k``, ``W_h``.
+"""Names with times as people write them: ``h_T``, ``c_{t-1}``, ``x_k``, ``W_h``.
 
 Read by a small reader of our own: a user's text is never evaluated. A name is the
 longest declared name, followed by ``_time``.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 
-from symgrad.cell import Cell
+from symgrad.cell.cell import Cell
 from symgrad.errors import UsageError
 from symgrad.lang.affine import Affine, as_affine, symbol
 from symgrad.lang.nodes import Node, Param, Signal
@@ -80,6 +80,23 @@ def read_name(cell: Cell, text: str) -> Node:
     signal_t = read_signal(cell, text)
     assert signal_t is not None
     return signal_t
+
+
+def as_quantity(cell: Cell, given: Node | str) -> Node:
+    """A node as it is; a name with its time, such as ``"h_T"`` or ``"W_h"``, as what it means.
+
+    Raises:
+        UsageError: no such name.
+    """
+    return read_name(cell, given) if isinstance(given, str) else given
+
+
+def as_signal(cell: Cell, given: Signal | str) -> Signal:
+    """As ``as_quantity``, for a signal."""
+    found = as_quantity(cell, given)
+    if not isinstance(found, Signal):
+        raise UsageError(f"{given!r} is a parameter; a signal with its time is asked for, such as h_T")
+    return found
 
 
 def unknown(cell: Cell, text: str) -> UsageError:

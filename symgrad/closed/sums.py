@@ -19,6 +19,7 @@ from symgrad.adjoint.steps import (
     within_step,
 )
 from symgrad.cell import Cell
+from symgrad.cell.quantity import as_quantity, as_signal
 from symgrad.closed.forms import Form, Recurrence, product_over
 from symgrad.errors import UsageError
 from symgrad.lang.affine import ONE, Affine, T, as_affine, symbol, t
@@ -110,14 +111,20 @@ def mul_all(*factors: Node) -> Node:
     return result
 
 
-def expanded(cell: Cell, of: Signal, wrt: Node, *, along: tuple[str, ...] = ()) -> Form:
+def expanded_form(
+    cell: Cell, of: Signal | str, wrt: Node | str, *, along: tuple[str, ...] = ()
+) -> Form:
     """The derivative of a signal at T (or t) with respect to a parameter or a signal.
 
-    ``of`` and ``wrt`` are signals at affine times (``wrt`` may be a parameter).
+    Args:
+        of: a signal at an affine time, or its name: ``"h_T"``, ``"c_t"``.
+        wrt: a parameter or a signal at an affine time, or its name: ``"W_h"``, ``"c_{t-1}"``.
+        along: only paths through these signals.
 
     Raises:
         UsageError: the times are in the wrong order, or the names are not the cell's.
     """
+    of, wrt = as_signal(cell, of), as_quantity(cell, wrt)
     if isinstance(wrt, Param):
         return _param_form(cell, of, wrt)
     assert isinstance(wrt, Signal)
@@ -455,4 +462,4 @@ def _from_initial(cell: Cell, of: Signal, wrt: Signal, moving: Transition) -> No
     return OPERATORS["add"](*parts) if parts else full("zeros", (of.shape[0], wrt.shape[0]))
 
 
-__all__ = ["Transition", "expanded", "loss_expanded", "mul_all", "summed_expanded"]
+__all__ = ["Transition", "expanded_form", "loss_expanded", "mul_all", "summed_expanded"]

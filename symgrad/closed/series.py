@@ -17,7 +17,8 @@ from typing import Any, Literal
 import sympy
 
 from symgrad.cell import Cell
-from symgrad.closed.closed_form import closed, forward_closed
+from symgrad.cell.quantity import as_quantity, as_signal
+from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.closed.forms import Branch, Form, Recurrence
 from symgrad.closed.linear import LinearState, at, linear_state
 from symgrad.errors import NoClosedForm, UsageError
@@ -265,7 +266,9 @@ class _Problem:
     initial: Node
 
 
-def elementary(cell: Cell, of: Signal, wrt: Node | None, kind: str) -> Form:
+def elementary_form(
+    cell: Cell, of: Signal | str, wrt: Node | str | None, kind: str
+) -> Form:
     """h_T (``wrt`` None) or dh_T/dθ in elementary functions of T for inputs of one kind.
 
     Raises:
@@ -273,6 +276,8 @@ def elementary(cell: Cell, of: Signal, wrt: Node | None, kind: str) -> Form:
         UsageError: the cell is not in the scalar reading, or the derivative is not asked
             for a parameter or the initial state.
     """
+    of = as_signal(cell, of)
+    wrt = None if wrt is None else as_quantity(cell, wrt)
     if not cell.is_scalar:
         raise UsageError("elementary forms exist in the scalar reading; ask for --scalar")
     linear = linear_state(cell, of)
@@ -298,7 +303,7 @@ def elementary(cell: Cell, of: Signal, wrt: Node | None, kind: str) -> Form:
         linear.state.at(0),
     )
     form = _form(problem)
-    general = forward_closed(cell, of) if wrt is None else closed(cell, of, wrt)
+    general = forward_form(cell, of) if wrt is None else closed_form(cell, of, wrt)
     return replace(form, stable=with_inputs(general.right, values))
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from symgrad.adjoint.steps import within_step
 from symgrad.cell import Cell
-from symgrad.closed.expanded import expanded
+from symgrad.cell.quantity import as_quantity, as_signal
+from symgrad.closed.sums import expanded_form
 from symgrad.closed.forms import Form, Recurrence
 from symgrad.closed.linear import LinearState, at, linear_state, written_out
 from symgrad.errors import NoClosedForm, UsageError
@@ -19,6 +20,7 @@ from symgrad.lang.nodes import (
     OPERATORS,
     SCALAR,
     Condition,
+    Const,
     Node,
     Param,
     Signal,
@@ -37,12 +39,13 @@ from symgrad.ops.chain import jacobian
 _k = symbol("k")
 
 
-def forward_closed(cell: Cell, of: Signal) -> Form:
-    """h_T in terms of h_0, the inputs and the parameters.
+def forward_form(cell: Cell, of: Signal | str) -> Form:
+    """h_T in terms of h_0, the inputs and the parameters; ``of`` may be the name ``"h_T"``.
 
     Raises:
         NoClosedForm: none is known; the message says why.
     """
+    of = as_signal(cell, of)
     linear = linear_state(cell, of)
     if of.name != linear.state.name:
         value = written_out(cell, of.at(t))
@@ -95,12 +98,13 @@ def _without_states(linear: LinearState, value: Node) -> Node:
     return result
 
 
-def closed(cell: Cell, of: Signal, wrt: Node) -> Form:
-    """A derivative in closed form.
+def closed_form(cell: Cell, of: Signal | str, wrt: Node | str) -> Form:
+    """A derivative in closed form; ``of`` and ``wrt`` may be names such as ``"h_T"`` and ``"w"``.
 
     Raises:
         NoClosedForm: none is known; the message says why.
     """
+    of, wrt = as_signal(cell, of), as_quantity(cell, wrt)
     linear = linear_state(cell, of)
     if of.time != T:
         raise UsageError(f"closed forms are for the time T, not {of.time}; ask for {of.at(T)!r}")
@@ -116,7 +120,7 @@ def closed(cell: Cell, of: Signal, wrt: Node) -> Form:
 
 def _vector(cell: Cell, linear: LinearState, of: Signal, wrt: Node) -> Form:
     """The expanded form with the states replaced by their closed forms."""
-    form = expanded(cell, of, wrt)
+    form = expanded_form(cell, of, wrt)
     right = _written_states(cell, linear, form.full)
     return Form("closed", form.left, right, (), form.times, form.first_horizon)
 
@@ -135,7 +139,7 @@ def _written_states(cell: Cell, linear: LinearState, value: Node) -> Node:
 
 
 def _through_output(cell: Cell, linear: LinearState, of: Signal, wrt: Node) -> Form:
-    form = expanded(cell, of, wrt)
+    form = expanded_form(cell, of, wrt)
     right = _written_states(cell, linear, form.full)
     return Form("closed", form.left, right, (), form.times, form.first_horizon)
 
@@ -162,10 +166,14 @@ def _constant_factor(linear: LinearState, slope: Node, push: Node) -> Node:
     a, b, h_0 = linear.factor, linear.forcing, linear.state.at(0)
     terms: list[Node] = []
     if not is_zero(slope):
-        terms.append(OPERATORS["mul"](index_value(T), a ** (T - 1), slope, h_0))
+        # A factor -1, as in (1 - α)', stands before the terms and not inside Σ.
+        negative = isinstance(slope, Const) and slope.value < 0
+        size = -slope if negative else slope
+        grown = [OPERATORS["mul"](index_value(T), a ** (T - 1), size, h_0)]
         if not is_zero(b):
-            weight = OPERATORS["mul"](index_value(T - _k), a ** (T - _k - 1), slope)
-            terms.append(sum_over("k", 1, T - 1, OPERATORS["mul"](weight, at(b, _k))))
+            weight = OPERATORS["mul"](index_value(T - _k), a ** (T - _k - 1), size)
+            grown.append(sum_over("k", 1, T - 1, OPERATORS["mul"](weight, at(b, _k))))
+        terms += [-term if negative else term for term in grown]
     if not is_zero(push):
         terms.append(sum_over("k", 1, T, OPERATORS["mul"](a ** (T - _k), at(push, _k))))
     if not terms:
@@ -207,4 +215,4 @@ def _signal(linear: LinearState, wrt: Signal) -> Form:
     return Form("closed", left, right, (), times, recurrence=recurrence)
 
 
-__all__ = ["closed", "direct_form", "forward_closed"]
+__all__ = ["closed_form", "direct_form", "forward_form"]
