@@ -38,7 +38,11 @@ def derive(write: Writer) -> None:
     statements.recurrence_of(write, scalar, "h", "w", "product rule on $w h_{T-1}$")
     write.text("Carried back to the first step, the recurrence becomes a sum over time:")
     expanded = statements.expanded_of(
-        write, scalar, "h", "w", "one immediate term per step, carried to $T$ by $w$ per step",
+        write,
+        scalar,
+        "h",
+        "w",
+        "one immediate term per step, carried to $T$ by $w$ per step",
         at_least="proved",
     )
     write.induction(expanded, "The expanded form")
@@ -67,7 +71,13 @@ def derive(write: Writer) -> None:
     gradient = statements.adjoint_equations(write, scalar, final(scalar))
     recursive = statements.gradients(write, scalar, gradient)
     forms_table(
-        write, scalar, "h", "w", recursive["w"], expanded=expanded, closed=closed,
+        write,
+        scalar,
+        "h",
+        "w",
+        recursive["w"],
+        expanded=expanded,
+        closed=closed,
         caption="Forms of $dh_T/dw$ for the linear RNN",
     )
 
@@ -81,9 +91,7 @@ def derive(write: Writer) -> None:
     statements.forward_of(write, vector, "h", "the matrix is applied once per step")
     statements.initial_to_state(write, vector, "h", "h", "the chain rule along the only path")
     write.text("Backwards in time, with $λ^h_T = s$:")
-    statements.gradients(
-        write, vector, statements.adjoint_equations(write, vector, final(vector))
-    )
+    statements.gradients(write, vector, statements.adjoint_equations(write, vector, final(vector)))
     statements.expanded_of(write, vector, "h", "W", "the adjoint carried back $T - k$ steps")
     statements.closed_of(write, vector, "h", "W", "insert $h_{k-1} = W^{k-1} h_0$")
 
@@ -99,13 +107,21 @@ def derive(write: Writer) -> None:
         write, driven, "h", "w", "one immediate term per step", at_least="proved"
     )
     driven_closed = statements.closed_of(
-        write, driven, "h", "w", "insert the closed form of $h_{k-1}$ and exchange the sums",
+        write,
+        driven,
+        "h",
+        "w",
+        "insert the closed form of $h_{k-1}$ and exchange the sums",
         at_least="proved",
     )
     write.induction(driven_closed, "The closed form with inputs")
     for parameter in ("u", "b"):
         statements.closed_of(
-            write, driven, "h", parameter, "the immediate terms do not contain the state",
+            write,
+            driven,
+            "h",
+            parameter,
+            "the immediate terms do not contain the state",
             at_least="proved",
         )
     write.text("Backwards in time, for $L = h_T$:")
@@ -132,14 +148,22 @@ def derive(write: Writer) -> None:
             )
         )
     forms_table(
-        write, driven, "h", "w", driven_recursive["w"], expanded=driven_expanded,
-        closed=driven_closed, elementary=tuple(elementary),
+        write,
+        driven,
+        "h",
+        "w",
+        driven_recursive["w"],
+        expanded=driven_expanded,
+        closed=driven_closed,
+        elementary=tuple(elementary),
         caption="Forms of $dh_T/dw$ for the linear RNN with input",
     )
 
     write.section("Vectors with input")
     statements.declare(write, driven_vector)
-    statements.forward_of(write, driven_vector, "h", "each input is carried to $T$ by powers of $W$")
+    statements.forward_of(
+        write, driven_vector, "h", "each input is carried to $T$ by powers of $W$"
+    )
     for parameter in ("W", "U", "b"):
         statements.closed_of(
             write, driven_vector, "h", parameter, "the adjoint $(W^⊤)^{T-k} s$ at every step"

@@ -86,9 +86,7 @@ def derive(write: Writer) -> None:
         "The derivative over several steps is the row of $c$ in the product of these matrices, "
         "applied to what a change of $c_k$ does within its own step."
     )
-    statements.state_to_state(
-        write, scalar, "c", "c", "the row of $c$ in $M_T ⋯ M_{k+1}$"
-    )
+    statements.state_to_state(write, scalar, "c", "c", "the row of $c$ in $M_T ⋯ M_{k+1}$")
     statements.state_to_state(write, vector, "c", "c", "the row of $c$ in $M_T ⋯ M_{k+1}$")
     every = statements.path_count(scalar, "c", avoiding=False)
     around = statements.path_count(scalar, "c", avoiding=True)
@@ -141,6 +139,11 @@ def derive(write: Writer) -> None:
         "hidden states and the hidden states on the gates."
     )
     forms_table(
-        write, scalar, "h", "u_f", recursive["u_f"], expanded=expanded,
+        write,
+        scalar,
+        "h",
+        "u_f",
+        recursive["u_f"],
+        expanded=expanded,
         caption="Forms of $dh_T/du_f$ for the LSTM",
     )

@@ -70,13 +70,21 @@ def derive(write: Writer) -> None:
         write, scalar, "h", "w_h", "chain rule: through the state before, and directly"
     )
     expanded = statements.expanded_of(
-        write, scalar, "h", "w_h", "the recurrence carried back to the first step",
+        write,
+        scalar,
+        "h",
+        "w_h",
+        "the recurrence carried back to the first step",
         at_least="proved",
     )
     write.induction(expanded, "The expanded form")
     for parameter in ("w_x", "b_h"):
         statements.expanded_of(
-            write, scalar, "h", parameter, "the same with another immediate term",
+            write,
+            scalar,
+            "h",
+            parameter,
+            "the same with another immediate term",
             at_least="proved",
         )
     product = statements.state_to_state(
@@ -93,7 +101,12 @@ def derive(write: Writer) -> None:
         "only as long as the states stay away from saturation."
     )
     forms_table(
-        write, scalar, "h", "w_h", recursive["w_h"], expanded=expanded,
+        write,
+        scalar,
+        "h",
+        "w_h",
+        recursive["w_h"],
+        expanded=expanded,
         caption="Forms of $dh_T/dw_h$ for the tanh RNN",
     )
 
@@ -102,7 +115,11 @@ def derive(write: Writer) -> None:
         "A loss at every step weighs the derivative of every output. Each term of the double sum "
         "is one path: from the use of the weight at step $k$ to the output of step $t$."
     )
-    statements.expanded_of(write, scalar, "y", "w_h", "the output layer reads the state", condition="$T ≥ 1$")
-    statements.expanded_of(write, scalar, "y", "w_y", "only the last use of $w_y$", condition="$T ≥ 1$")
+    statements.expanded_of(
+        write, scalar, "y", "w_h", "the output layer reads the state", condition="$T ≥ 1$"
+    )
+    statements.expanded_of(
+        write, scalar, "y", "w_y", "only the last use of $w_y$", condition="$T ≥ 1$"
+    )
     statements.loss_expanded_of(write, scalar, "w_h", "linearity of the derivative")
     statements.loss_expanded_of(write, vector, "W_h", "linearity of the derivative")

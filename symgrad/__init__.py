@@ -39,9 +39,7 @@ _HOMES = {
     "symgrad.adjoint": ("Gradient", "Objective", "backward", "final", "loss", "summed"),
     "symgrad.cell": ("Cell", "input_signal", "param", "signal", "sizes"),
     "symgrad.cells": ("CATALOGUE",),
-    "symgrad.closed": (
-        "Form", "closed_form", "elementary_form", "expanded_form", "forward_form"
-    ),
+    "symgrad.closed": ("Form", "closed_form", "elementary_form", "expanded_form", "forward_form"),
     "symgrad.derivation": ("Writer", "verdict_of"),
     "symgrad.evaluate": ("to_sympy",),
     "symgrad.graph": ("unroll",),

@@ -158,7 +158,12 @@ class _Reverse:
         }
         start = {s.name: _replace(self._start(s), inlined) for s in cell.states}
         return Gradient(
-            cell, self.objective, adjoints, tuple(equations), terms, start,
+            cell,
+            self.objective,
+            adjoints,
+            tuple(equations),
+            terms,
+            start,
             {s.name: _replace(self._now(s), inlined) for s in cell.signals},
             {s.name: _replace(self._back(s), inlined) for s in cell.states},
         )

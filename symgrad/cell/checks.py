@@ -84,7 +84,7 @@ def _check_inputs(where: str, equations: tuple[Equation, ...], inputs: tuple[Sig
     for entry in inputs:
         if not isinstance(entry, Signal) or entry.time != t:
             raise DeclarationError(
-                f'{where}: the input {entry!r} is not a signal at time t; make it with '
+                f"{where}: the input {entry!r} is not a signal at time t; make it with "
                 'input_signal("x", m)'
             )
         if entry.name in targets:

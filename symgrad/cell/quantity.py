@@ -95,7 +95,9 @@ def as_signal(cell: Cell, given: Signal | str) -> Signal:
     """As ``as_quantity``, for a signal."""
     found = as_quantity(cell, given)
     if not isinstance(found, Signal):
-        raise UsageError(f"{given!r} is a parameter; a signal with its time is asked for, such as h_T")
+        raise UsageError(
+            f"{given!r} is a parameter; a signal with its time is asked for, such as h_T"
+        )
     return found
 
 

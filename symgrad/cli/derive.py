@@ -9,8 +9,8 @@ from typing import Any
 
 import symgrad.render.register  # noqa: F401 (lets values show themselves in errors)
 from symgrad.cell import Cell
-from symgrad.cli.loading import load_cell
 from symgrad.cell.quantity import read_name, read_signal, unknown
+from symgrad.cli.loading import load_cell
 from symgrad.cli.values import evaluated, read_values
 from symgrad.derivation.request import Answer, Request, answer
 from symgrad.errors import UsageError

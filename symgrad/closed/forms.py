@@ -98,7 +98,7 @@ def write_out(node: Node, where: tuple[tuple[Name, Node], ...]) -> Node:
 
 
 def product_over(index: str, lower: Affine, upper: Affine, body: Node) -> Node:
-    """Π over a range that is never emptier than empty; a power where nothing depends on the index."""
+    """Π over a range that is at least empty; a power where nothing depends on the index."""
     if not _mentions(body, index):
         return body ** (upper - lower + 1)
     if lower == upper:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from symgrad.cell import Cell
 from symgrad.closed.forms import product_over
 from symgrad.errors import NoClosedForm
-from symgrad.lang.affine import Affine, as_affine, symbol, t
+from symgrad.lang.affine import Affine, as_affine, symbol
 from symgrad.lang.nodes import (
     OPERATORS,
     SCALAR,

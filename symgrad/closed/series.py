@@ -18,9 +18,9 @@ import sympy
 
 from symgrad.cell import Cell
 from symgrad.cell.quantity import as_quantity, as_signal
-from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.closed.forms import Branch, Form, Recurrence
 from symgrad.closed.linear import LinearState, at, linear_state
+from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.errors import NoClosedForm, UsageError
 from symgrad.lang.affine import T, as_affine, symbol, t
 from symgrad.lang.nodes import (
@@ -121,7 +121,7 @@ def _solve(a: Expr, drive: _Sequence, start: Expr) -> _Sequence:
         solution = sympy.solve(conditions, unknowns, dict=True)
         if not solution:
             raise NoClosedForm("no closed form known: the recurrence has no solution of this kind")
-        found = q.subs(solution[0]).subs({u: 0 for u in unknowns})
+        found = q.subs(solution[0]).subs(dict.fromkeys(unknowns, 0))
         result.add(sympy.cancel(found), base)
     result.add(sympy.cancel(start - result.value(0)), a)
     return result
@@ -229,14 +229,17 @@ class _Translator:
             return self._product_node(expr, powers)
         raise NoClosedForm(f"no closed form known: cannot write {expr} as a formula")
 
-
     def _product_node(self, expr: Expr, powers: Mapping[Expr, Node]) -> Node:
         factors = sorted(expr.args, key=sympy.default_sort_key)
         negative = -1 in factors
         factors = [factor for factor in factors if factor != -1]
         for i, factor in enumerate(factors):
             # -(a - b) reads better as (b - a).
-            if negative and factor.is_Add and 2 * sum(map(_negative, factor.args)) >= len(factor.args):
+            if (
+                negative
+                and factor.is_Add
+                and 2 * sum(map(_negative, factor.args)) >= len(factor.args)
+            ):
                 factors[i], negative = sympy.expand(-factor), False
         nodes = [self.node(factor, powers) for factor in factors]
         for i, node in enumerate(nodes):
@@ -266,9 +269,7 @@ class _Problem:
     initial: Node
 
 
-def elementary_form(
-    cell: Cell, of: Signal | str, wrt: Node | str | None, kind: str
-) -> Form:
+def elementary_form(cell: Cell, of: Signal | str, wrt: Node | str | None, kind: str) -> Form:
     """h_T (``wrt`` None) or dh_T/dθ in elementary functions of T for inputs of one kind.
 
     Raises:
@@ -299,7 +300,9 @@ def elementary_form(
         with_inputs(linear.forcing, values),
         wrt,
         with_inputs(jacobian(linear.factor, wrt), values) if of_param and wrt is not None else zero,
-        with_inputs(jacobian(linear.forcing, wrt), values) if of_param and wrt is not None else zero,
+        with_inputs(jacobian(linear.forcing, wrt), values)
+        if of_param and wrt is not None
+        else zero,
         linear.state.at(0),
     )
     form = _form(problem)
@@ -385,7 +388,9 @@ def _impose(translator: _Translator, a: Expr, gap: Expr) -> tuple[Node, Node]:
         if slope.is_number and slope != 0 and isinstance(node, Param):
             value = sympy.expand(candidate - gap / slope)
             return node, translator.node(value, {})
-    raise NoClosedForm("no elementary form known: its special case cannot be solved for a parameter")
+    raise NoClosedForm(
+        "no elementary form known: its special case cannot be solved for a parameter"
+    )
 
 
 def _subsets(pairs: list[tuple[Node, Node]]) -> list[tuple[tuple[Node, Node], ...]]:
@@ -444,7 +449,9 @@ def _branch(
     recurrence = _recurrence(problem, conditions, here)
     others = tuple(
         OPERATORS["sub"](target, value)
-        for target, value in (every if not conditions else [p for p in every if p not in conditions])
+        for target, value in (
+            every if not conditions else [p for p in every if p not in conditions]
+        )
     )
     return Branch(conditions, others, right, recurrence, first)
 
@@ -456,9 +463,11 @@ class _Solved:
         self.translator = translator
         self.a = a
         self.initial = initial
-        self.forcing = [
-            _Sequence([term]) for term in translator.sequence(forcing).terms
-        ] if not is_zero(forcing) else []
+        self.forcing = (
+            [_Sequence([term]) for term in translator.sequence(forcing).terms]
+            if not is_zero(forcing)
+            else []
+        )
 
     def state(self) -> list[_Sequence]:
         """h at T = S + 1: from h_0, then from each part of the forcing."""

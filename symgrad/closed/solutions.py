@@ -11,9 +11,9 @@ from __future__ import annotations
 from symgrad.adjoint.steps import within_step
 from symgrad.cell import Cell
 from symgrad.cell.quantity import as_quantity, as_signal
-from symgrad.closed.sums import expanded_form
 from symgrad.closed.forms import Form, Recurrence
 from symgrad.closed.linear import LinearState, at, linear_state, written_out
+from symgrad.closed.sums import expanded_form
 from symgrad.errors import NoClosedForm, UsageError
 from symgrad.lang.affine import T, as_affine, symbol, t
 from symgrad.lang.nodes import (
@@ -121,11 +121,13 @@ def closed_form(cell: Cell, of: Signal | str, wrt: Node | str) -> Form:
 def _vector(cell: Cell, linear: LinearState, of: Signal, wrt: Node) -> Form:
     """The expanded form with the states replaced by their closed forms."""
     form = expanded_form(cell, of, wrt)
-    right = _written_states(cell, linear, form.full)
+    right = written_states(cell, linear, form.full)
     return Form("closed", form.left, right, (), form.times, form.first_horizon)
 
 
-def _written_states(cell: Cell, linear: LinearState, value: Node) -> Node:
+def written_states(cell: Cell, linear: LinearState, value: Node) -> Node:
+    """A formula with every signal in closed form: no state in it but the initial one."""
+
     def change(item: Node) -> Node:
         if isinstance(item, Signal) and item.name in {s.name for s in cell.signals}:
             if item.name != linear.state.name:
@@ -140,15 +142,17 @@ def _written_states(cell: Cell, linear: LinearState, value: Node) -> Node:
 
 def _through_output(cell: Cell, linear: LinearState, of: Signal, wrt: Node) -> Form:
     form = expanded_form(cell, of, wrt)
-    right = _written_states(cell, linear, form.full)
+    right = written_states(cell, linear, form.full)
     return Form("closed", form.left, right, (), form.times, form.first_horizon)
 
 
 def _param(linear: LinearState, wrt: Param) -> Form:
     state = linear.state
     slope, push = jacobian(linear.factor, wrt), jacobian(linear.forcing, wrt)
-    right = _constant_factor(linear, slope, push) if linear.constant else _varying_factor(
-        linear, slope, push
+    right = (
+        _constant_factor(linear, slope, push)
+        if linear.constant
+        else _varying_factor(linear, slope, push)
     )
     previous = derivative("total", state.at(T - 1), wrt)
     immediate = within_step(linear.cell, wrt).get(state.name, full("zeros", SCALAR))
@@ -159,7 +163,7 @@ def _param(linear: LinearState, wrt: Param) -> Form:
 
 def _written(linear: LinearState, immediate: Node) -> Node:
     """The immediate derivative at t with h_{t-1} in closed form."""
-    return _written_states(linear.cell, linear, written_out(linear.cell, immediate))
+    return written_states(linear.cell, linear, written_out(linear.cell, immediate))
 
 
 def _constant_factor(linear: LinearState, slope: Node, push: Node) -> Node:
@@ -215,4 +219,4 @@ def _signal(linear: LinearState, wrt: Signal) -> Form:
     return Form("closed", left, right, (), times, recurrence=recurrence)
 
 
-__all__ = ["closed_form", "direct_form", "forward_form"]
+__all__ = ["closed_form", "direct_form", "forward_form", "written_states"]

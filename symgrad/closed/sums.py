@@ -148,7 +148,9 @@ def _param_form(cell: Cell, of: Signal, wrt: Param) -> Form:
     return Form("expanded", left, right, where, (), first, recurrence)
 
 
-def scalar_param_sum(cell: Cell, of: Signal, wrt: Param) -> tuple[Node, tuple[tuple[Name, Node], ...]]:
+def scalar_param_sum(
+    cell: Cell, of: Signal, wrt: Param
+) -> tuple[Node, tuple[tuple[Name, Node], ...]]:
     """Σ_k (row · M_T ⋯ M_{k+1}) · ∂⁺z_k/∂θ in the scalar reading."""
     moving = Transition(cell)
     column = at_time(entry_column(cell, wrt), _k)
@@ -227,7 +229,9 @@ def _split(cell: Cell, back: Node) -> dict[str, Node]:
         selector = block(
             [
                 tuple(
-                    full("identity" if other == state else "zeros", (state.shape[0], other.shape[0]))
+                    full(
+                        "identity" if other == state else "zeros", (state.shape[0], other.shape[0])
+                    )
                     for other in cell.states
                 )
             ]
@@ -293,7 +297,9 @@ def _check_along(cell: Cell, of: Signal, wrt: Signal, along: tuple[str, ...]) ->
     known = [s.name for s in (*cell.signals, *cell.inputs)]
     for entry in along:
         if entry not in known:
-            raise UsageError(f"--along names {entry!r}; the signals of {cell.name!r} are {', '.join(known)}")
+            raise UsageError(
+                f"--along names {entry!r}; the signals of {cell.name!r} are {', '.join(known)}"
+            )
     for end in (of, wrt):
         if end.name not in along:
             raise UsageError(
@@ -318,14 +324,20 @@ def _signal_recurrence(
     """D_T = ∂h_T/∂h_{T-1} D_{T-1} with D = 1 at the start, where one state is in play."""
     if not cell.is_scalar or len(moving.states) != 1 or of.time != T:
         return None
-    if of.name != moving.states[0].name or wrt.name != of.name or wrt.time not in (_k, as_affine(0)):
+    if (
+        of.name != moving.states[0].name
+        or wrt.name != of.name
+        or wrt.time not in (_k, as_affine(0))
+    ):
         return None
     previous = substitute_indices(left, {"T": T - 1})
     step = at_time(moving.body, T) * previous
     return Recurrence(previous, step, full("identity", SCALAR), wrt.time)
 
 
-def _trivial_entry(cell: Cell, wrt: Signal, moving: Transition, along: tuple[str, ...]) -> bool:
+def _trivial_entry(
+    cell: Cell, wrt: Signal, moving: Transition, along: tuple[str, ...]
+) -> bool:
     """Whether a state influences nothing else within its own step, as the initial state does not."""
     if not cell.is_state(wrt.name):
         return False
@@ -396,7 +408,11 @@ def _signal_right(
 def _direct(cell: Cell, of: Signal, wrt: Signal) -> Node | None:
     """The part of a derivative within one step that passes no state."""
     stop = tuple(s for s in _state_names(cell) if s != wrt.name)
-    return within_step(cell, wrt.at(t), stop=stop).get(of.name) if not cell.is_state(wrt.name) else None
+    return (
+        within_step(cell, wrt.at(t), stop=stop).get(of.name)
+        if not cell.is_state(wrt.name)
+        else None
+    )
 
 
 def _read_out(
@@ -451,8 +467,10 @@ def _from_initial(cell: Cell, of: Signal, wrt: Signal, moving: Transition) -> No
         zero = full("zeros", (of.shape[0], wrt.shape[0]))
         return zero if entry is None else at_time(entry, ONE)
     column = _unit_column(wrt, moving)
-    now, before = read_out(cell, of.at(t)) if len(moving.states) == len(cell.states) else (
-        moving.unit_row(of), None
+    now, before = (
+        read_out(cell, of.at(t))
+        if len(moving.states) == len(cell.states)
+        else (moving.unit_row(of), None)
     )
     parts: list[Node] = []
     for row, last in ((now, of.time), (before, of.time - 1)):

@@ -3,5 +3,5 @@
 from symgrad.derivation.forms_table import forms_table as forms_table
 from symgrad.derivation.model import Derivation as Derivation
 from symgrad.derivation.model import Step as Step
-from symgrad.derivation.writer import Writer as Writer
 from symgrad.derivation.verdicts import verdict_of as verdict_of
+from symgrad.derivation.writer import Writer as Writer

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from symgrad.adjoint.reverse import Gradient
 from symgrad.adjoint.objective import Objective
+from symgrad.adjoint.reverse import Gradient
 from symgrad.cell import Cell
-from symgrad.closed.series import input_values, resolved, with_inputs
-from symgrad.closed.forms import Branch, Form, Recurrence
+from symgrad.closed.forms import Branch, Form
+from symgrad.closed.series import elementary_form, input_values, resolved, with_inputs
+from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.derivation.entries import proved_entries
+from symgrad.derivation.foundations import ProofParts, as_induction, foundations
 from symgrad.lang.affine import Affine, T, as_affine
 from symgrad.lang.algebra import Value
 from symgrad.lang.nodes import (
@@ -22,6 +24,7 @@ from symgrad.lang.nodes import (
     Condition,
     Derivative,
     Node,
+    Param,
     Signal,
     cases,
     param,
@@ -34,22 +37,12 @@ from symgrad.lang.program import Equation, Program, Sweep
 from symgrad.verify.axioms import Entry
 from symgrad.verify.claims import HORIZONS, Scope, all_sizes, check
 from symgrad.verify.formula import FormulaClaim, FreeTime, Runs, Weights
-from symgrad.verify.induction import Induction, prove_induction
+from symgrad.verify.induction import prove_induction
 from symgrad.verify.onestep import AdjointProof, prove_adjoint, prove_step
-from symgrad.verify.verdict import Verdict, weakest
+from symgrad.verify.verdict import Replayable, Verdict, weakest
 
 #: For statements with free times: the oracle is asked for every one of them.
 FEW_HORIZONS = tuple(range(9))
-
-
-@dataclass(frozen=True)
-class ProofParts:
-    """A proof made of several: all must replay."""
-
-    parts: tuple[object, ...]
-
-    def replay(self) -> bool:
-        return all(part.replay() for part in self.parts)  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -109,9 +102,16 @@ class Evidence:
         )
 
     def one_step(
-        self, left: Node, right: Node, *, times: tuple[tuple[str, Affine, Affine], ...],
-        horizon: int = 1, indices: Mapping[str, int] | None = None,
-        program: Program | None = None, scope: str = "all t ≥ 1", first: int = 1,
+        self,
+        left: Node,
+        right: Node,
+        *,
+        times: tuple[tuple[str, Affine, Affine], ...],
+        horizon: int = 1,
+        indices: Mapping[str, int] | None = None,
+        program: Program | None = None,
+        scope: str = "all t ≥ 1",
+        first: int = 1,
     ) -> Verdict:
         """A statement about one or two steps: proved in the scalar reading, checked besides."""
         checked = check(
@@ -123,7 +123,9 @@ class Evidence:
         proof = prove_step(
             self.claim(left, right, program=program),
             proved_entries(self.cell),
-            horizon=horizon, indices={"t": 1} if indices is None else indices, scope=scope,
+            horizon=horizon,
+            indices={"t": 1} if indices is None else indices,
+            scope=scope,
         )
         return combined(proof, checked)
 
@@ -136,19 +138,34 @@ class Evidence:
             low = form.times[0][1] if form.times else as_affine(form.first_horizon)
             words = f"all {name} ≥ {low}" if name else f"t = {gap}"
             return self.one_step(
-                form.left, form.full, times=form.times, horizon=gap + 1,
+                form.left,
+                form.full,
+                times=form.times,
+                horizon=gap + 1,
                 indices={name: gap + 1} if name not in ("", "T") else {},
-                scope=words, first=max(form.first_horizon, 1 if not name else 0),
+                scope=words,
+                first=max(form.first_horizon, 1 if not name else 0),
             )
         checked = self.formula(
             form.left, form.full, times=form.times, first=form.first_horizon, objective=objective
         )
         if form.recurrence is None or not self.cell.is_scalar:
             return checked
-        return combined(self._induction(form.left, form.right, form.recurrence), checked)
+        return combined(self._induction(form), checked)
 
-    def _induction(self, left: Node, right: Node, recurrence: Recurrence) -> Verdict:
-        return prove_induction(induction(left, right, recurrence))
+    def _induction(self, form: Form) -> Verdict:
+        """An induction together with the one-step identities that it rests on."""
+        proof = as_induction(form)
+        verdict = prove_induction(proof)
+        if verdict.status != "proved":
+            return verdict
+        below = foundations(self.cell, form, proved_entries(self.cell))
+        if not all(part.replay() for part in below):
+            return Verdict(
+                "undecided", verdict.scope, ("the recurrence of the induction is not proved",)
+            )
+        how = ("induction on T, its recurrence proved as an identity of one step",)
+        return replace(verdict, how=how, proof=ProofParts((*below, proof)))
 
     def recurrence(self, form: Form) -> Verdict:
         """The one step that an induction rests on."""
@@ -159,7 +176,7 @@ class Evidence:
         )
 
     def elementary(self, form: Form, kind: str) -> Verdict:
-        """Every branch of an elementary form: induction, and exact evaluation under its conditions."""
+        """Every branch of an elementary form, by induction and exactly under its conditions."""
         verdicts = []
         program = input_program(self.cell, kind)
         for branch in form.branches:
@@ -171,19 +188,38 @@ class Evidence:
             checked = check(claim, self.scope())
             words = tuple(_words(a, "=", b) for a, b in branch.conditions)
             words += tuple(f"{d!r} ≠ 0" for d in branch.excluded)
-            proof = prove_induction(
-                replace(induction(left, right, branch.recurrence), assumptions=words)
-            )
+            cased = replace(form, right=right, recurrence=branch.recurrence)
+            proof = prove_induction(replace(as_induction(cased), assumptions=words))
             verdicts.append(combined(proof, checked))
         worst = weakest(verdicts)
         if worst.status != "proved":
             return worst
+        below = self._below_elementary(form, kind)
+        if below is None:
+            return Verdict("undecided", "all T ≥ 0", ("the form it rests on is not proved",))
         count = len(verdicts)
-        how = f"induction on T in {'the one branch' if count == 1 else f'each of the {count} branches'}"
+        where = "the one branch" if count == 1 else f"each of the {count} branches"
+        how = f"induction on T in {where}"
         return Verdict(
-            "proved", "all T ≥ 0", (how, *worst.how[1:]),
-            proof=ProofParts(tuple(v.proof for v in verdicts)),
+            "proved",
+            "all T ≥ 0",
+            (how, *worst.how[1:]),
+            proof=ProofParts((*below, *(v.proof for v in verdicts if v.proof is not None))),
         )
+
+    def _below_elementary(self, form: Form, kind: str) -> tuple[Replayable, ...] | None:
+        """The Σ form for any input, and for a derivative the elementary form of the state."""
+        left = form.left
+        of = left.of if isinstance(left, Derivative) else left
+        assert isinstance(of, Signal)
+        wrt = left.wrt if isinstance(left, Derivative) else None
+        general = forward_form(self.cell, of) if wrt is None else closed_form(self.cell, of, wrt)
+        verdicts = [self._induction(general)]
+        if isinstance(wrt, Param):
+            verdicts.append(self.elementary(elementary_form(self.cell, of, None, kind), kind))
+        if any(v.status != "proved" for v in verdicts):
+            return None
+        return tuple(v.proof for v in verdicts if v.proof is not None)
 
     def adjoint_identity(self, gradient: Gradient) -> Verdict:
         """The adjoint identity of one step, which proves the whole backward pass."""
@@ -195,8 +231,12 @@ class Evidence:
         return self._adjoint[gradient.objective]
 
     def adjoint(
-        self, gradient: Gradient, left: Node, right: Node,
-        times: tuple[tuple[str, Affine, Affine], ...], first: int,
+        self,
+        gradient: Gradient,
+        left: Node,
+        right: Node,
+        times: tuple[tuple[str, Affine, Affine], ...],
+        first: int,
     ) -> Verdict:
         """An adjoint equation or a gradient written with adjoints."""
         if self._explicit is None:
@@ -212,7 +252,9 @@ class Evidence:
 
 def _inner(left: Node) -> bool:
     """Whether a derivative is with respect to a signal after time 0."""
-    return isinstance(left, Derivative) and isinstance(left.wrt, Signal) and bool(left.wrt.time.names)
+    return (
+        isinstance(left, Derivative) and isinstance(left.wrt, Signal) and bool(left.wrt.time.names)
+    )
 
 
 def _window(form: Form) -> tuple[str, int] | None:
@@ -246,13 +288,6 @@ def combined(proof: Verdict, checked: Verdict) -> Verdict:
 
 def _evaluated(checked: Verdict) -> tuple[str, ...]:
     return (f"evaluated exactly for {checked.scope}",) if checked.status == "checked" else ()
-
-
-def induction(left: Node, right: Node, recurrence: Recurrence) -> Induction:
-    return Induction(
-        left, right, recurrence.previous, recurrence.step, recurrence.start,
-        recurrence.second, recurrence.first,
-    )
 
 
 def branch_cases(branch: Branch) -> Node:
@@ -355,7 +390,12 @@ def adjoint_proof(cell: Cell, gradient: Gradient, entries: Mapping[str, Entry]) 
         item.label: item for item in signals_in(objective.seed) if item.adjoint in ("dl", "target")
     }
     return AdjointProof(
-        cell.program, entries, tuple(equations), {objective.signal.name: objective.seed},
-        gradient.back, gradient.terms, {x.name: gradient.adjoints[x.name] for x in cell.inputs},
+        cell.program,
+        entries,
+        tuple(equations),
+        {objective.signal.name: objective.seed},
+        gradient.back,
+        gradient.terms,
+        {x.name: gradient.adjoints[x.name] for x in cell.inputs},
         given,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symgrad.adjoint.reverse import backward
 from symgrad.adjoint.objective import final
+from symgrad.adjoint.reverse import backward
 from symgrad.cell import Cell
 from symgrad.derivation.model import FormRow, FormsTable, Step
 from symgrad.derivation.statements import param_of, signal_of
@@ -40,32 +40,46 @@ def forms_table(
     forward, whole = operation_counts(cell, gradient.program, (4, 5))
     rows = [
         FormRow(
-            "recursive", (recursive.label,), _scope(recursive.verdict),
-            "one pass over $t = T, …, 1$", recursive.verdict,
+            "recursive",
+            (recursive.label,),
+            _scope(recursive.verdict),
+            "one pass over $t = T, …, 1$",
+            recursive.verdict,
         ),
         FormRow(
-            "expanded", (expanded.label,), _scope(expanded.verdict),
-            "one sum over $k$ with the products continued", expanded.verdict,
+            "expanded",
+            (expanded.label,),
+            _scope(expanded.verdict),
+            "one sum over $k$ with the products continued",
+            expanded.verdict,
         ),
     ]
     if closed is not None:
         rows.append(
             FormRow(
-                "closed", (closed.label,), _scope(closed.verdict),
-                "no state but the initial one", closed.verdict,
+                "closed",
+                (closed.label,),
+                _scope(closed.verdict),
+                "no state but the initial one",
+                closed.verdict,
             )
         )
     if elementary:
         worst = max((s.verdict for s in elementary), key=lambda v: v.status != "proved")
         rows.append(
             FormRow(
-                "elementary", tuple(s.label for s in elementary), _scope(worst),
-                "a fixed number of operations and powers", worst,
+                "elementary",
+                tuple(s.label for s in elementary),
+                _scope(worst),
+                "a fixed number of operations and powers",
+                worst,
             )
         )
     rows.append(
         FormRow(
-            "unrolled", (), "any given T",
+            "unrolled",
+            (),
+            "any given T",
             f"{whole} operations per step with all gradients, {forward} of them forward",
             recursive.verdict,
         )

@@ -9,16 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from symgrad.adjoint.reverse import Gradient, backward, lam
-from symgrad.adjoint.objective import Objective, cotangent_for, loss
+from symgrad.adjoint.objective import Objective, cotangent_for, loss, summed
 from symgrad.adjoint.objective import final as final_value
-from symgrad.adjoint.objective import summed
+from symgrad.adjoint.reverse import Gradient, backward, lam
 from symgrad.adjoint.steps import at_time, step_pull_back, within_step
 from symgrad.cell import Cell
-from symgrad.closed.solutions import closed_form, forward_form
-from symgrad.closed.series import elementary_form
-from symgrad.closed.sums import expanded_form, loss_expanded, summed_expanded
 from symgrad.closed.forms import Form
+from symgrad.closed.series import elementary_form
+from symgrad.closed.solutions import closed_form, forward_form
+from symgrad.closed.sums import expanded_form, loss_expanded, summed_expanded
 from symgrad.derivation.evidence import Evidence
 from symgrad.derivation.statements import collapsed_sum
 from symgrad.errors import FailedCheck, UsageError

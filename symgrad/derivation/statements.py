@@ -6,14 +6,14 @@ choose which to call and write the prose between.
 
 from __future__ import annotations
 
-from symgrad.adjoint.reverse import Gradient, backward
 from symgrad.adjoint.objective import Objective, final, loss
+from symgrad.adjoint.reverse import Gradient, backward
 from symgrad.adjoint.steps import step_jacobian, step_paths
 from symgrad.cell import Cell
-from symgrad.closed.solutions import closed_form, direct_form, forward_form
-from symgrad.closed.series import elementary_form
-from symgrad.closed.sums import expanded_form, loss_expanded
 from symgrad.closed.forms import Form
+from symgrad.closed.series import elementary_form
+from symgrad.closed.solutions import closed_form, direct_form, forward_form
+from symgrad.closed.sums import expanded_form, loss_expanded
 from symgrad.derivation.entries import cell_entries, entry_verdicts
 from symgrad.derivation.evidence import pre_activation
 from symgrad.derivation.model import Step
@@ -60,7 +60,9 @@ def param_of(cell: Cell, text: str) -> Param:
 def declare(write: Writer, cell: Cell) -> None:
     """The cell's equations, as given."""
     for equation in cell.equations:
-        write.given(cell, equation.target, equation.value, "definition of the cell", "$t = 1, …, T$")
+        write.given(
+            cell, equation.target, equation.value, "definition of the cell", "$t = 1, …, T$"
+        )
 
 
 def table_entries(write: Writer, cell: Cell) -> None:
@@ -75,21 +77,34 @@ def table_entries(write: Writer, cell: Cell) -> None:
 
         right = transform(entry.claim, written)
         write.state(
-            cell, derivative("total", call, argument), (right,),
+            cell,
+            derivative("total", call, argument),
+            (right,),
             f"derivative of the activation, from {entry.primitive.definition_text}",
             lambda key=key: verdicts[key],  # type: ignore[misc]
         )
 
 
 def written_form(
-    write: Writer, cell: Cell, form: Form, rule: str, condition: str = "", *,
-    objective: Objective | None = None, at_least: str = "tested",
+    write: Writer,
+    cell: Cell,
+    form: Form,
+    rule: str,
+    condition: str = "",
+    *,
+    objective: Objective | None = None,
+    at_least: str = "tested",
 ) -> Step:
     """A form with its evidence, after the definitions of the names in it."""
     evidence = write.evidence(cell)
     return write.state(
-        cell, form.left, (form.right,), rule,
-        lambda: evidence.form(form, objective=objective), condition, at_least,
+        cell,
+        form.left,
+        (form.right,),
+        rule,
+        lambda: evidence.form(form, objective=objective),
+        condition,
+        at_least,
     )
 
 
@@ -125,8 +140,12 @@ def one_step_jacobian(write: Writer, cell: Cell, rule: str) -> Step:
     left, right = block(left_rows), block(rows)
     named = name("M", right.shape, t)
     return write.state(
-        cell, named, (left, right), rule,
-        lambda: evidence.one_step(left, right, times=(("t", as_affine(1), T),)), "$t ≥ 1$",
+        cell,
+        named,
+        (left, right),
+        rule,
+        lambda: evidence.one_step(left, right, times=(("t", as_affine(1), T),)),
+        "$t ≥ 1$",
     )
 
 
@@ -134,8 +153,12 @@ def _jacobian_entry(write: Writer, cell: Cell, left: Node, right: Node) -> Step:
     """An entry of M_t that is a sum, stated before the matrix."""
     evidence = write.evidence(cell)
     return write.state(
-        cell, left, (right,), "chain rule within the step, one term a path",
-        lambda: evidence.one_step(left, right, times=(("t", as_affine(1), T),)), "$t ≥ 1$",
+        cell,
+        left,
+        (right,),
+        "chain rule within the step, one term a path",
+        lambda: evidence.one_step(left, right, times=(("t", as_affine(1), T),)),
+        "$t ≥ 1$",
     )
 
 
@@ -166,7 +189,10 @@ def two_step_total(write: Writer, cell: Cell, of: str, rule: str) -> Step:
     evidence = write.evidence(cell)
     times = (("t", as_affine(3), T),)
     return write.state(
-        cell, left, (right,), rule,
+        cell,
+        left,
+        (right,),
+        rule,
         lambda: evidence.one_step(
             left, right, times=times, horizon=3, indices={"t": 3}, scope="all t ≥ 3", first=3
         ),
@@ -200,8 +226,15 @@ def adjoint_equations(write: Writer, cell: Cell, objective: Objective) -> Gradie
             continue
         at_T = {"t": T}
         _adjoint_line(
-            write, cell, gradient, target.at(T), substitute_indices(left, at_T),
-            substitute_indices(last, at_T), "last step: nothing comes back from $T + 1$", None, "",
+            write,
+            cell,
+            gradient,
+            target.at(T),
+            substitute_indices(left, at_T),
+            substitute_indices(last, at_T),
+            "last step: nothing comes back from $T + 1$",
+            None,
+            "",
         )
         _adjoint_line(write, cell, gradient, target, left, before, rule, T - 1, "$t < T$")
     return gradient
@@ -220,15 +253,26 @@ def _adjoint_rule(cell: Cell, gradient: Gradient, target: Signal) -> str:
 
 
 def _adjoint_line(
-    write: Writer, cell: Cell, gradient: Gradient, shown: Signal, left: Node, right: Node,
-    rule: str, last: Affine | None, condition: str,
+    write: Writer,
+    cell: Cell,
+    gradient: Gradient,
+    shown: Signal,
+    left: Node,
+    right: Node,
+    rule: str,
+    last: Affine | None,
+    condition: str,
 ) -> Step:
     times = () if last is None else (("t", as_affine(1), last),)
     first = 1 if last is None or last == T else 2
     evidence = write.evidence(cell)
     return write.state(
-        cell, shown, (right,), rule,
-        lambda: evidence.adjoint(gradient, left, right, times, first), condition,
+        cell,
+        shown,
+        (right,),
+        rule,
+        lambda: evidence.adjoint(gradient, left, right, times, first),
+        condition,
     )
 
 
@@ -240,14 +284,20 @@ def gradients(write: Writer, cell: Cell, gradient: Gradient) -> dict[str, Step]:
         left = derivative("gradient", _L, parameter)
         right = collapsed_sum(gradient.terms[parameter.name])
         steps[parameter.name] = write.state(
-            cell, left, (right,), "one immediate term per step, as the parameter is shared",
+            cell,
+            left,
+            (right,),
+            "one immediate term per step, as the parameter is shared",
             lambda left=left, right=right: evidence.adjoint(gradient, left, right, (), 1),  # type: ignore[misc]
         )
     for state in cell.states:
         left = derivative("gradient", _L, state.at(0))
         right = before_last_step(gradient.start[state.name])
         steps[f"{state.name}_0"] = write.state(
-            cell, left, (right,), "what comes back from the first step",
+            cell,
+            left,
+            (right,),
+            "what comes back from the first step",
             lambda left=left, right=right: evidence.adjoint(gradient, left, right, (), 1),  # type: ignore[misc]
             "$T ≥ 1$",
         )
@@ -255,7 +305,10 @@ def gradients(write: Writer, cell: Cell, gradient: Gradient) -> dict[str, Step]:
         left = derivative("gradient", _L, entry)
         right = gradient.adjoints[entry.name]
         steps[entry.name] = write.state(
-            cell, left, (right,), "the input enters at its own step only",
+            cell,
+            left,
+            (right,),
+            "the input enters at its own step only",
             lambda left=left, right=right: evidence.adjoint(  # type: ignore[misc]
                 gradient, left, right, (("t", as_affine(1), T),), 1
             ),
@@ -290,16 +343,20 @@ def recurrence_of(write: Writer, cell: Cell, of: str, wrt: str, rule: str) -> St
 
 
 def expanded_of(
-    write: Writer, cell: Cell, of: str, wrt: str, rule: str, *, condition: str = "$T ≥ 0$",
+    write: Writer,
+    cell: Cell,
+    of: str,
+    wrt: str,
+    rule: str,
+    *,
+    condition: str = "$T ≥ 0$",
     at_least: str = "tested",
 ) -> Step:
     """The sum over time of products of Jacobians."""
     signal_t = signal_of(cell, of)
     form = expanded_form(cell, signal_t.at(T), param_of(cell, wrt))
     objective = None if cell.is_scalar else final(cell, signal_t)
-    return written_form(
-        write, cell, form, rule, condition, objective=objective, at_least=at_least
-    )
+    return written_form(write, cell, form, rule, condition, objective=objective, at_least=at_least)
 
 
 def loss_expanded_of(write: Writer, cell: Cell, wrt: str, rule: str) -> Step:
@@ -309,7 +366,13 @@ def loss_expanded_of(write: Writer, cell: Cell, wrt: str, rule: str) -> Step:
 
 
 def state_to_state(
-    write: Writer, cell: Cell, of: str, wrt: str, rule: str, *, along: tuple[str, ...] = (),
+    write: Writer,
+    cell: Cell,
+    of: str,
+    wrt: str,
+    rule: str,
+    *,
+    along: tuple[str, ...] = (),
     at_least: str = "tested",
 ) -> Step:
     """dq_T/ds_k through every path, or only through the signals ``along``."""
@@ -319,7 +382,9 @@ def state_to_state(
     return written_form(write, cell, form, rule, f"${low} ≤ k ≤ T$", at_least=at_least)
 
 
-def initial_to_state(write: Writer, cell: Cell, of: str, wrt: str, rule: str, *, at_least: str = "tested") -> Step:
+def initial_to_state(
+    write: Writer, cell: Cell, of: str, wrt: str, rule: str, *, at_least: str = "tested"
+) -> Step:
     """dq_T/ds_0."""
     form = expanded_form(cell, signal_of(cell, of).at(T), signal_of(cell, wrt).at(0))
     return written_form(write, cell, form, rule, "$T ≥ 0$", at_least=at_least)
@@ -348,7 +413,13 @@ def closed_of(
 
 
 def elementary_of(
-    write: Writer, cell: Cell, of: str, wrt: str | None, kind: str, rule: str, *,
+    write: Writer,
+    cell: Cell,
+    of: str,
+    wrt: str | None,
+    kind: str,
+    rule: str,
+    *,
     at_least: str = "tested",
 ) -> Step:
     """An elementary form for zero, constant or geometric inputs; ``wrt`` None: the state."""
@@ -356,14 +427,33 @@ def elementary_of(
     form = elementary_form(cell, signal_t.at(T), None if wrt is None else param_of(cell, wrt), kind)
     evidence = write.evidence(cell)
     return write.state(
-        cell, form.left, (form.right,), rule, lambda: evidence.elementary(form, kind), "$T ≥ 0$",
+        cell,
+        form.left,
+        (form.right,),
+        rule,
+        lambda: evidence.elementary(form, kind),
+        "$T ≥ 0$",
         at_least,
     )
 
 
 __all__ = [
-    "adjoint_equations", "closed_of", "declare",
-    "direct_of", "elementary_of", "expanded_of", "first_step", "forward_of", "gradients",
-    "initial_to_state", "loss_expanded_of", "one_step_jacobian", "one_step_total", "path_count",
-    "recurrence_of", "state_to_state", "table_entries", "two_step_total",
+    "adjoint_equations",
+    "closed_of",
+    "declare",
+    "direct_of",
+    "elementary_of",
+    "expanded_of",
+    "first_step",
+    "forward_of",
+    "gradients",
+    "initial_to_state",
+    "loss_expanded_of",
+    "one_step_jacobian",
+    "one_step_total",
+    "path_count",
+    "recurrence_of",
+    "state_to_state",
+    "table_entries",
+    "two_step_total",
 ]

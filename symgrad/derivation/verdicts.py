@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symgrad.adjoint.reverse import Gradient
 from symgrad.adjoint.objective import Objective, final
+from symgrad.adjoint.reverse import Gradient
 from symgrad.cell import Cell
 from symgrad.closed.forms import Form
 from symgrad.derivation.evidence import Evidence

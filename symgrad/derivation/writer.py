@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from symgrad.cell import Cell
 from symgrad.derivation.evidence import Evidence
+from symgrad.derivation.foundations import ProofParts
 from symgrad.derivation.model import (
     Derivation,
     InductionProof,
@@ -23,7 +24,6 @@ from symgrad.derivation.model import (
 from symgrad.errors import FailedCheck, UsageError
 from symgrad.graph import unroll
 from symgrad.lang.nodes import Node
-from symgrad.verify.induction import Induction
 from symgrad.verify.verdict import GIVEN, Verdict
 
 Progress = Callable[[str], None]
@@ -42,9 +42,7 @@ class Writer:
         progress: told each equation before it is checked.
     """
 
-    def __init__(
-        self, name: str, title: str, summary: str, progress: Progress = _silent
-    ) -> None:
+    def __init__(self, name: str, title: str, summary: str, progress: Progress = _silent) -> None:
         self.name = name
         self.title = title
         self.summary = summary
@@ -126,8 +124,10 @@ class Writer:
 
     def induction(self, step: Step, title: str) -> None:
         """Print the induction that proves a step."""
-        if not isinstance(step.verdict.proof, Induction):
+        proof = step.verdict.proof
+        found = proof.induction if isinstance(proof, ProofParts) else None
+        if found is None:
             raise UsageError(
                 f"document {self.name!r}: equation ({step.label}) is not proved by one induction"
             )
-        self.add(InductionProof(title, step.verdict.proof, step.reading))
+        self.add(InductionProof(title, found, step.reading))

@@ -176,9 +176,7 @@ class _CompiledSweep:
 class _StepTape:
     """The equations of one time step; an equation may read the targets before it."""
 
-    def __init__(
-        self, sweep: Sweep, algebra: Algebra, version: Callable[[Node], Node]
-    ) -> None:
+    def __init__(self, sweep: Sweep, algebra: Algebra, version: Callable[[Node], Node]) -> None:
         self.algebra = algebra
         self.labels = [equation.target.label for equation in sweep.equations]
         self.names = [accumulator.name for accumulator in sweep.accumulators]

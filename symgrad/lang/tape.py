@@ -129,10 +129,7 @@ class Tape:
         if isinstance(node, Block):
             height, width = node.grid
             return lambda values, env: algebra.blocks(
-                [
-                    [values[a] for a in arguments[r * width : (r + 1) * width]]
-                    for r in range(height)
-                ]
+                [[values[a] for a in arguments[r * width : (r + 1) * width]] for r in range(height)]
             )
         if isinstance(node, Name | Derivative):
             return lambda values, env: env.named(node)

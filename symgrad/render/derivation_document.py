@@ -76,7 +76,9 @@ def evidence_table(derivation: Derivation) -> Table:
     for step in derivation.steps():
         verdict = step.verdict
         same = groups and (groups[-1][1].status, groups[-1][1].scope, groups[-1][1].how) == (
-            verdict.status, verdict.scope, verdict.how
+            verdict.status,
+            verdict.scope,
+            verdict.how,
         )
         if same:
             groups[-1][0].append(step.label)
@@ -135,10 +137,10 @@ def display(step: Step) -> Display:
 
 def _figure(item: Picture) -> Figure:
     drawn = picture(item.graph)
-    words = ". ".join(
-        f"{edge.source!r} leads to {edge.target!r}" for edge in item.graph.edges[:60]
+    words = ". ".join(f"{edge.source!r} leads to {edge.target!r}" for edge in item.graph.edges[:60])
+    return Figure(
+        svg(drawn), picture_latex(drawn), inline(item.caption), f"{item.caption} {words}."
     )
-    return Figure(svg(drawn), picture_latex(drawn), inline(item.caption), f"{item.caption} {words}.")
 
 
 def _equation(left: Box, right: Box) -> Box:
@@ -168,14 +170,17 @@ def _titled(title: str) -> str:
     return f"{words}${mark}{times}$: " if mark else f"{title}: "
 
 
-
 def _box(node: Node, reading: Reading) -> Box:
     return box(node, reading=reading)
 
 
 def _forms(item: FormsTable) -> Table:
     header: tuple[Text, ...] = (
-        ("Form",), ("Equation",), ("Holds for",), ("Cost of evaluation",), ("Verdict",)
+        ("Form",),
+        ("Equation",),
+        ("Holds for",),
+        ("Cost of evaluation",),
+        ("Verdict",),
     )
     rows = tuple(
         (

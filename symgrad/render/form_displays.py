@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
+from typing import Any
 
 from symgrad import __version__
 from symgrad.closed.forms import Form
@@ -26,7 +28,9 @@ from symgrad.verify.verdict import Verdict
 def form_statements(form: Form) -> tuple[Statement, ...]:
     """The form, then the names in it."""
     reading = _reading(form)
-    lines = [Statement(box(form.left, reading=reading), box(form.right, reading=reading), _when(form))]
+    lines = [
+        Statement(box(form.left, reading=reading), box(form.right, reading=reading), _when(form))
+    ]
     lines += [Statement(box(n), box(value, reading=reading)) for n, value in form.where]
     return tuple(lines)
 
@@ -34,7 +38,7 @@ def form_statements(form: Form) -> tuple[Statement, ...]:
 def _reading(form: Form) -> Reading:
     """Scalar where every name is a scalar; blocks of scalars may stand in between."""
     roots: list[Node] = [form.left, form.right, *(value for _, value in form.where)]
-    leaves = [node for node in walk(*roots) if not node.args and not node.key[0:1] == ("identity",)]
+    leaves = [node for node in walk(*roots) if not node.args and node.key[0:1] != ("identity",)]
     names = [n for n in leaves if type(n).__name__ in ("Param", "Signal")]
     return "scalar" if all(n.shape == SCALAR for n in names) else "vector"
 
@@ -50,7 +54,9 @@ def _verdict_html(verdict: Verdict) -> str:
     scope = f" for {escape(verdict.scope)}" if verdict.scope else ""
     how = "".join(f"<li>{escape(line)}</li>" for line in verdict.how)
     witness = f"<p>{escape(str(verdict.witness))}</p>" if verdict.witness is not None else ""
-    return f"<div><p><strong>{sign} {verdict.status}</strong>{scope}</p><ul>{how}</ul>{witness}</div>"
+    return (
+        f"<div><p><strong>{sign} {verdict.status}</strong>{scope}</p><ul>{how}</ul>{witness}</div>"
+    )
 
 
 def _step_statements(step: Step) -> tuple[Statement, ...]:
@@ -83,16 +89,15 @@ def _derivation_html(derivation: Derivation) -> str:
     )
 
 
-RENDERERS.update(
-    {
-        ("form", "text"): lambda form: text_statements(form_statements(form)),
-        ("form", "latex"): lambda form: latex_statements(form_statements(form)),
-        ("form", "html"): lambda form: html_statements(form_statements(form)),
-        ("verdict", "html"): _verdict_html,
-        ("step", "text"): lambda step: text_statements(_step_statements(step)),
-        ("step", "latex"): lambda step: latex_statements(_step_statements(step)),
-        ("step", "html"): _step_html,
-        ("derivation", "text"): _derivation_text,
-        ("derivation", "html"): _derivation_html,
-    }
-)
+_PRINTERS: dict[tuple[str, str], Callable[[Any], str]] = {
+    ("form", "text"): lambda form: text_statements(form_statements(form)),
+    ("form", "latex"): lambda form: latex_statements(form_statements(form)),
+    ("form", "html"): lambda form: html_statements(form_statements(form)),
+    ("verdict", "html"): _verdict_html,
+    ("step", "text"): lambda step: text_statements(_step_statements(step)),
+    ("step", "latex"): lambda step: latex_statements(_step_statements(step)),
+    ("step", "html"): _step_html,
+    ("derivation", "text"): _derivation_text,
+    ("derivation", "html"): _derivation_html,
+}
+RENDERERS.update(_PRINTERS)

@@ -54,7 +54,11 @@ class Scope:
     def words(self) -> str:
         first, last = self.horizons[0], self.horizons[-1]
         whole = len(self.horizons) == last - first + 1
-        span = f"T = {first}..{last}" if whole else f"{len(self.horizons)} values of T in {first}..{last}"
+        span = (
+            f"T = {first}..{last}"
+            if whole
+            else f"{len(self.horizons)} values of T in {first}..{last}"
+        )
         if self.scalar:
             return f"{span}, scalar"
         names = ", ".join(name for name, _ in self.sizes[0])
@@ -71,9 +75,12 @@ def check(claim: Claim, scope: Scope) -> Verdict:
         needed = _points(single)
         if needed is None:
             return Verdict(
-                "undecided", scope.words(),
-                (f"the degree is too high for arithmetic modulo a prime: error bound {single:.1g} "
-                 "at one point; a proof by induction would decide it",),
+                "undecided",
+                scope.words(),
+                (
+                    f"the degree is too high for arithmetic modulo a prime: error bound {single:.1g} "
+                    "at one point; a proof by induction would decide it",
+                ),
             )
         worst, points = max(worst, single**needed), max(points, needed)
         for point in range(needed):
@@ -81,9 +88,12 @@ def check(claim: Claim, scope: Scope) -> Verdict:
             if found is not None:
                 return _confirm(claim, scope, found[0], found[1])
     return Verdict(
-        "checked", scope.words(),
-        (f"exact evaluation modulo 2^61 - 1 at {points} random point{'s' if points > 1 else ''}, "
-         f"error probability below 2^{_ceil_log(worst)}",),
+        "checked",
+        scope.words(),
+        (
+            f"exact evaluation modulo 2^61 - 1 at {points} random point{'s' if points > 1 else ''}, "
+            f"error probability below 2^{_ceil_log(worst)}",
+        ),
     )
 
 
@@ -98,7 +108,9 @@ def _error(claim: Claim, scope: Scope, sizes: Mapping[str, int]) -> float:
     left, right = claim.session(algebra, sampler)(scope.horizons[-1])
     degree = max((_top(a, b, algebra) for a, b in zip(left, right, strict=True)), default=1)
     entries = max(sizes.values(), default=1)
-    return error_bound(max(degree, 1), algebra.calls * entries, algebra.argument, PrimeField().prime)
+    return error_bound(
+        max(degree, 1), algebra.calls * entries, algebra.argument, PrimeField().prime
+    )
 
 
 def _top(left: Any, right: Any, algebra: Degrees) -> int:
@@ -132,9 +144,7 @@ def _first_difference(
     raise ZeroDivisionError(f"a denominator vanished at {_MOST_DRAWS} random points")
 
 
-def _confirm(
-    claim: Claim, scope: Scope, horizon: int, sizes: Mapping[str, int]
-) -> Verdict:
+def _confirm(claim: Claim, scope: Scope, horizon: int, sizes: Mapping[str, int]) -> Verdict:
     """Confirm a difference with certified digits; try some points with short numbers."""
     for seed in range(8):
         used: dict[str, str] = {}
@@ -157,13 +167,18 @@ def _confirm(
                     horizon, tuple(sizes.items()), tuple(sorted(used.items())), *found
                 )
                 return Verdict(
-                    "refuted", scope.words(),
-                    (f"confirmed with {digits} digits",), witness,
+                    "refuted",
+                    scope.words(),
+                    (f"confirmed with {digits} digits",),
+                    witness,
                 )
     return Verdict(
-        "undecided", scope.words(),
-        (f"the sides differ modulo a prime at T = {horizon} but not with 240 digits: they may be "
-         "equal through a relation between activations that is not declared",),
+        "undecided",
+        scope.words(),
+        (
+            f"the sides differ modulo a prime at T = {horizon} but not with 240 digits: they may be "
+            "equal through a relation between activations that is not declared",
+        ),
     )
 
 

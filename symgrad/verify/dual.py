@@ -17,7 +17,6 @@ import numpy as np
 
 from symgrad.lang.algebra import Algebra, Value
 
-
 #: Proved derivatives by name: the call as an atom, and its slope from the call's value.
 Calls = Mapping[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]]
 
@@ -52,9 +51,14 @@ class Dual(Algebra):
     ) -> None:
         self.base = base
         bounds = getattr(base, "dual_calls", None)
-        self.direct: Mapping[str, Callable[[Value], Value]] = bounds(Pair) if bounds else {
-            name: self._entry(call, partial) for name, (call, partial) in (entries or {}).items()
-        }
+        self.direct: Mapping[str, Callable[[Value], Value]] = (
+            bounds(Pair)
+            if bounds
+            else {
+                name: self._entry(call, partial)
+                for name, (call, partial) in (entries or {}).items()
+            }
+        )
 
     def _entry(
         self, call: Callable[[Value], Value], partial: Callable[[Value], Value]

@@ -75,8 +75,12 @@ class Runs:
         """Let a session continue the runs of an earlier one, or keep its own for later ones."""
         claim = session.claim
         whole = (
-            key, tuple(sorted(sampler.sizes.items())), id(claim.program), id(claim.backward),
-            frozenset(claim.given), claim.imposed,
+            key,
+            tuple(sorted(sampler.sizes.items())),
+            id(claim.program),
+            id(claim.backward),
+            frozenset(claim.given),
+            claim.imposed,
         )
         earlier = self.kept.setdefault(whole, session)
         session.inputs, session.forward = earlier.inputs, earlier.forward

@@ -57,14 +57,22 @@ class Forward:
         self.tapes = [Tape([equation.value], self.dual) for equation in sweep.equations]
         self._runs: dict[tuple[Source, Kind, tuple[str, ...]], _Tangents] = {}
 
-    def tangents(self, source: Source, kind: Kind = "total", along: tuple[str, ...] = ()) -> _Tangents:
+    def tangents(
+        self, source: Source, kind: Kind = "total", along: tuple[str, ...] = ()
+    ) -> _Tangents:
         key = (source, kind, along)
         if key not in self._runs:
             self._runs[key] = _Tangents(self, source, kind, along)
         return self._runs[key]
 
-    def jacobian(self, of: tuple[str, int], wrt: Node, wrt_time: int | None, kind: Kind,
-                 along: tuple[str, ...]) -> Value:
+    def jacobian(
+        self,
+        of: tuple[str, int],
+        wrt: Node,
+        wrt_time: int | None,
+        kind: Kind,
+        along: tuple[str, ...],
+    ) -> Value:
         """The derivative of a signal at a time; columns run over the entries of ``wrt``."""
         label = wrt.label if isinstance(wrt, Signal) else _param_name(wrt)
         if not is_array(self._value_of(label, wrt_time)):
@@ -78,8 +86,9 @@ class Forward:
         ]
         return np.concatenate(found, axis=-1)
 
-    def gradient(self, weights: Mapping[tuple[str, int], Value], wrt: Node,
-                 wrt_time: int | None) -> Value:
+    def gradient(
+        self, weights: Mapping[tuple[str, int], Value], wrt: Node, wrt_time: int | None
+    ) -> Value:
         """Σ ⟨weight, derivative of the signal⟩, in the shape of ``wrt``."""
         label = wrt.label if isinstance(wrt, Signal) else _param_name(wrt)
         value = self._value_of(label, wrt_time)
@@ -188,7 +197,9 @@ class _Tangents:
                 pair = Pair(pair.value)
             if (target.label, time) == (self.source.label, self.source.time):
                 unit = self.owner.unit(pair.value, self.source.entry)
-                tangent = unit if pair.tangent is None else self.owner.algebra.add(pair.tangent, unit)
+                tangent = (
+                    unit if pair.tangent is None else self.owner.algebra.add(pair.tangent, unit)
+                )
                 pair = Pair(pair.value, tangent)
             self.pairs[target.label, time] = pair
         self.done = time

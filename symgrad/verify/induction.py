@@ -59,7 +59,8 @@ class Induction:
         rows = zip(self.right.values[:-1], self.right.conditions[:-1], strict=True)
         for value, conditions in rows:
             (condition,) = conditions
-            assert condition.left == _T and isinstance(condition.right, Affine)
+            assert condition.left == _T
+            assert isinstance(condition.right, Affine)
             found[condition.right.const] = value
         return found
 

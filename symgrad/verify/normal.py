@@ -430,7 +430,9 @@ def clear_bases(poly: Poly) -> Poly:
         poly = total
 
 
-def difference(left: Node, right: Node, *, step: str | None = None) -> tuple[Poly, list[Requirement]]:
+def difference(
+    left: Node, right: Node, *, step: str | None = None
+) -> tuple[Poly, list[Requirement]]:
     """left - right in normal form, split at ``step``'s last term; and what that needs."""
     normal = Normalizer()
     gap = normal(left) - normal(right)
@@ -440,5 +442,11 @@ def difference(left: Node, right: Node, *, step: str | None = None) -> tuple[Pol
 
 
 __all__ = [
-    "NoNormalForm", "Normalizer", "Requirement", "clear_bases", "difference", "mono_times", "peel",
+    "NoNormalForm",
+    "Normalizer",
+    "Requirement",
+    "clear_bases",
+    "difference",
+    "mono_times",
+    "peel",
 ]

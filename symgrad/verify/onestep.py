@@ -39,8 +39,11 @@ class StepProof:
         inputs = sampler.inputs(self.claim.program, self.claim.given)
         brought = {name: generator("tangent", name) for name in inputs.initial}
         forward = Forward(
-            self.claim.program, base, inputs,
-            entries=entry_calls(self.entries, base), initial_tangents=brought,
+            self.claim.program,
+            base,
+            inputs,
+            entries=entry_calls(self.entries, base),
+            initial_tangents=brought,
         )
         session = FormulaSession(self.claim, base, inputs, forward)
         left, right = session.sides(self.horizon, dict(self.indices))
@@ -129,7 +132,7 @@ class AdjointProof:
             right = right + Tape([term], base).run(env)[0] * generator("tangent", name)
         for name, value in self.inputs.items():
             right = right + Tape([value], base).run(env)[0] * tangents.tangent(name, 1)
-        return left.same(right)
+        return bool(left.same(right))
 
 
 class _AllTangents:

@@ -21,9 +21,7 @@ class Ratio:
     def __add__(self, other: Ratio) -> Ratio:
         if self.under == other.under:
             return Ratio(self.over + other.over, self.under)
-        return Ratio(
-            self.over * other.under + other.over * self.under, self.under * other.under
-        )
+        return Ratio(self.over * other.under + other.over * self.under, self.under * other.under)
 
     def __neg__(self) -> Ratio:
         return Ratio(-self.over, self.under)

@@ -22,7 +22,9 @@ Source = Callable[[str], Value]
 
 
 def _digest(seed: int, label: str) -> int:
-    return int.from_bytes(hashlib.blake2b(f"{seed}|{label}".encode(), digest_size=16).digest(), "big")
+    return int.from_bytes(
+        hashlib.blake2b(f"{seed}|{label}".encode(), digest_size=16).digest(), "big"
+    )
 
 
 def residues(field: PrimeField) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 from symgrad.lang.display import Displayable
 
@@ -31,6 +31,14 @@ class Witness:
         return f"at {place}: left side {self.left}, right side {self.right}"
 
 
+class Replayable(Protocol):
+    """A proof that can be decided anew."""
+
+    def replay(self) -> bool:
+        """Whether it holds."""
+        ...
+
+
 @dataclass(frozen=True, repr=False)
 class Verdict(Displayable):
     """A status with its scope and evidence.
@@ -49,7 +57,7 @@ class Verdict(Displayable):
     scope: str = ""
     how: tuple[str, ...] = ()
     witness: Witness | None = None
-    proof: object | None = None
+    proof: Replayable | None = None
 
     @property
     def holds(self) -> bool:
@@ -61,7 +69,7 @@ class Verdict(Displayable):
         return self.holds and STRENGTH[self.status] <= STRENGTH[least]
 
     def plain_text(self) -> str:
-        parts = [self.status]
+        parts: list[str] = [self.status]
         if self.scope:
             parts.append(f"for {self.scope}")
         if self.how:
@@ -79,5 +87,5 @@ GIVEN = Verdict("given")
 
 def weakest(verdicts: list[Verdict]) -> Verdict:
     """The verdict that decides whether all hold."""
-    order = [*STRENGTH, "undecided", "refuted"]
+    order: list[str] = [*STRENGTH, "undecided", "refuted"]
     return max(verdicts, key=lambda verdict: order.index(verdict.status))
