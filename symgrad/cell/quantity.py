@@ -107,8 +107,8 @@ def unknown(cell: Cell, text: str) -> UsageError:
     names = [p.name for p in cell.params] + signals
     timed = [*names, *(f"{s}_T" for s in signals)]
     near = get_close_matches(text, timed, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"did you mean {near[0]!r}? " if near else ""
     return UsageError(
-        f"cell {cell.name!r} declares no {text!r}{hint} It has the signals {', '.join(signals)} "
+        f"cell {cell.name!r} declares no {text!r}; {hint}it has the signals {', '.join(signals)} "
         f"and the parameters {', '.join(p.name for p in cell.params)}"
     )

@@ -65,6 +65,7 @@ class LinearState:
 
 
 def at(node: Node, time: Affine) -> Node:
+    """A formula in t at another time."""
     return substitute_indices(node, {"t": time})
 
 

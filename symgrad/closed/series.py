@@ -10,9 +10,8 @@ functions only help to find it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import sympy
 
@@ -20,6 +19,7 @@ from symgrad.cell import Cell
 from symgrad.cell.quantity import as_quantity, as_signal
 from symgrad.closed.forms import Branch, Form, Recurrence
 from symgrad.closed.linear import LinearState, at, linear_state
+from symgrad.closed.recurrences import COUNT, STEP, Expr, Sequence, Translator, solve
 from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.errors import NoClosedForm, UsageError
 from symgrad.lang.affine import T, as_affine, symbol, t
@@ -29,16 +29,13 @@ from symgrad.lang.nodes import (
     Apply,
     Condition,
     Const,
-    IndexValue,
     Node,
     Param,
-    Power,
     Signal,
     cases,
     const,
     derivative,
     full,
-    index_value,
     param,
     substitute_indices,
     transform,
@@ -49,10 +46,6 @@ from symgrad.ops.chain import jacobian
 from symgrad.verify.normal import Normalizer
 
 InputKind = Literal["zero", "constant", "geometric"]
-Expr = Any  # SymPy ships no types
-
-_S = sympy.Symbol("S")
-_n = sympy.Symbol("n")
 
 
 def input_values(cell: Cell, kind: str) -> dict[str, Node]:
@@ -81,179 +74,6 @@ def with_inputs(node: Node, values: Mapping[str, Node]) -> Node:
         return item
 
     return transform(node, change)
-
-
-@dataclass
-class _Sequence:
-    """Σ_i coefficient_i(S) · base_i^S: what a linear recurrence is driven by and solved with."""
-
-    terms: list[tuple[Expr, Expr]] = field(default_factory=list)
-
-    def add(self, coefficient: Expr, base: Expr) -> None:
-        for i, (known, other) in enumerate(self.terms):
-            if sympy.expand(other - base) == 0:
-                self.terms[i] = (sympy.cancel(known + coefficient), other)
-                return
-        self.terms.append((coefficient, base))
-
-    def plus(self, other: _Sequence, scale: Expr = 1) -> _Sequence:
-        result = _Sequence(list(self.terms))
-        for coefficient, base in other.terms:
-            result.add(sympy.cancel(scale * coefficient), base)
-        return result
-
-    def value(self, position: int) -> Expr:
-        return sympy.cancel(sum(c.subs(_S, position) * b**position for c, b in self.terms))
-
-
-def _solve(a: Expr, drive: _Sequence, start: Expr) -> _Sequence:
-    """y with y_{S+1} = a y_S + drive(S), y_0 = start."""
-    result = _Sequence()
-    for coefficient, base in drive.terms:
-        if sympy.cancel(coefficient) == 0:
-            continue
-        resonant = sympy.expand(base - a) == 0
-        degree = sympy.Poly(coefficient, _S).degree() + (1 if resonant else 0)
-        unknowns = [sympy.Symbol(f"q{i}") for i in range(degree + 1)]
-        q = sum(u * _S**i for i, u in enumerate(unknowns))
-        equation = sympy.expand(base * q.subs(_S, _S + 1) - a * q - coefficient)
-        conditions = sympy.Poly(equation, _S).all_coeffs()
-        solution = sympy.solve(conditions, unknowns, dict=True)
-        if not solution:
-            raise NoClosedForm("no closed form known: the recurrence has no solution of this kind")
-        found = q.subs(solution[0]).subs(dict.fromkeys(unknowns, 0))
-        result.add(sympy.cancel(found), base)
-    result.add(sympy.cancel(start - result.value(0)), a)
-    return result
-
-
-class _Translator:
-    """Nodes of one recurrence to SymPy and back; calls and h_0 are opaque symbols."""
-
-    def __init__(self) -> None:
-        self.symbols: dict[Node, Expr] = {}
-        self.nodes: dict[Expr, Node] = {}
-
-    def opaque(self, node: Node) -> Expr:
-        if node not in self.symbols:
-            made = sympy.Symbol(f"v{len(self.symbols):03d}")
-            self.symbols[node] = made
-            self.nodes[made] = node
-        return self.symbols[node]
-
-    def expr(self, node: Node) -> Expr:
-        """A formula free of time as a rational function."""
-        if isinstance(node, Const):
-            return sympy.Rational(node.value.numerator, node.value.denominator)
-        if isinstance(node, Apply) and node.head.name in ("add", "neg", "mul", "div"):
-            values = [self.expr(a) for a in node.args]
-            if node.head.name == "neg":
-                return -values[0]
-            if node.head.name == "div":
-                return values[0] / values[1]
-            total = values[0]
-            for value in values[1:]:
-                total = total + value if node.head.name == "add" else total * value
-            return total
-        if isinstance(node, Power) and node.exponent.is_const:
-            return self.expr(node.base) ** node.exponent.const
-        if at(node, symbol("⋆")) is not node:
-            raise NoClosedForm(f"no closed form known: {node!r} depends on time in no simple way")
-        return self.opaque(node)
-
-    def sequence(self, node: Node) -> _Sequence:
-        """A formula in t as a sequence in S = t - 1: products of powers with exponents in t."""
-        result = _Sequence()
-        for coefficient, base in self._terms(node):
-            result.add(sympy.expand(coefficient), base)
-        return result
-
-    def _terms(self, node: Node) -> list[tuple[Expr, Expr]]:
-        if at(node, symbol("⋆")) is node:
-            return [(self.expr(node), sympy.Integer(1))]
-        if isinstance(node, Power) and node.exponent.coefficient("t"):
-            slope = node.exponent.coefficient("t")
-            offset = node.exponent.const + slope
-            base = self.expr(node.base)
-            if slope < 0 or offset < 0 or node.exponent.names != {"t"}:
-                raise NoClosedForm(f"no closed form known for the exponent of {node!r}")
-            return [(base**offset, base**slope)]
-        if isinstance(node, Power) and node.exponent.is_const and node.exponent.const > 0:
-            return self._product([node.base] * node.exponent.const)
-        if isinstance(node, IndexValue) and node.form.names == {"t"}:
-            slope = node.form.coefficient("t")
-            return [(slope * (_S + 1) + node.form.const, sympy.Integer(1))]
-        if isinstance(node, Apply) and node.head.name == "add":
-            return [term for a in node.args for term in self._terms(a)]
-        if isinstance(node, Apply) and node.head.name == "neg":
-            return [(-c, b) for c, b in self._terms(node.args[0])]
-        if isinstance(node, Apply) and node.head.name == "mul":
-            return self._product(list(node.args))
-        raise NoClosedForm(f"no closed form known: {node!r} depends on time in no simple way")
-
-    def _product(self, factors: list[Node]) -> list[tuple[Expr, Expr]]:
-        result: list[tuple[Expr, Expr]] = [(sympy.Integer(1), sympy.Integer(1))]
-        for factor in factors:
-            result = [
-                (c * d, sympy.expand(b * e)) for c, b in result for d, e in self._terms(factor)
-            ]
-        return result
-
-    def node(self, expr: Expr, powers: Mapping[Expr, Node]) -> Node:
-        """A SymPy rational function as a formula; ``powers`` maps stand-ins to β^T."""
-        if expr.is_Rational:
-            return const(Fraction(int(expr.p), int(expr.q)))
-        if expr == _n:
-            return index_value(T)
-        if expr in powers:
-            return powers[expr]
-        if expr.is_Symbol:
-            return self.nodes[expr]
-        order: Callable[[Expr], str] = sympy.default_sort_key
-        if expr.is_Add:
-            parts = sorted(expr.args, key=lambda e: (_negative(e), order(e)))
-            return OPERATORS["add"](*[self.node(p, powers) for p in parts])
-        if expr.is_Pow:
-            base, exponent = expr.args
-            if exponent.is_Integer and exponent > 0:
-                return self.node(base, powers) ** int(exponent)
-            if exponent.is_Integer:
-                return const(1) / self.node(base, powers) ** int(-exponent)
-        if expr.is_Mul:
-            over, under = sympy.fraction(expr)
-            if under != 1:
-                made = self.node(over, powers)
-                negative = isinstance(made, Apply) and made.head.name == "neg"
-                ratio = (-made if negative else made) / self.node(under, powers)
-                return -ratio if negative else ratio
-            return self._product_node(expr, powers)
-        raise NoClosedForm(f"no closed form known: cannot write {expr} as a formula")
-
-    def _product_node(self, expr: Expr, powers: Mapping[Expr, Node]) -> Node:
-        factors = sorted(expr.args, key=sympy.default_sort_key)
-        negative = -1 in factors
-        factors = [factor for factor in factors if factor != -1]
-        for i, factor in enumerate(factors):
-            # -(a - b) reads better as (b - a).
-            if (
-                negative
-                and factor.is_Add
-                and 2 * sum(map(_negative, factor.args)) >= len(factor.args)
-            ):
-                factors[i], negative = sympy.expand(-factor), False
-        nodes = [self.node(factor, powers) for factor in factors]
-        for i, node in enumerate(nodes):
-            # w · w^{T-1} reads better as w^T.
-            if isinstance(node, Power) and node.exponent.names and node.base in nodes:
-                nodes[i] = node.base ** (node.exponent + 1)
-                nodes.remove(node.base)
-                break
-        made = OPERATORS["mul"](*sorted(nodes, key=lambda n: not isinstance(n, IndexValue)))
-        return -made if negative else made
-
-
-def _negative(expr: Expr) -> bool:
-    return bool(expr.could_extract_minus_sign())
 
 
 @dataclass(frozen=True)
@@ -358,7 +178,7 @@ def zero_start(problem: _Problem) -> Node:
 
 def _coincidences(problem: _Problem) -> list[tuple[Node, Node]]:
     """The bases of the forcing that the factor may equal, as (parameter, value) to impose."""
-    translator = _Translator()
+    translator = Translator()
     a = translator.expr(problem.factor)
     bases: list[Expr] = []
     for part in (problem.forcing, problem.push):
@@ -379,7 +199,7 @@ def _coincidences(problem: _Problem) -> list[tuple[Node, Node]]:
     return sorted(found, key=lambda pair: (not isinstance(pair[1], Const), repr(pair)))
 
 
-def _impose(translator: _Translator, a: Expr, gap: Expr) -> tuple[Node, Node]:
+def _impose(translator: Translator, a: Expr, gap: Expr) -> tuple[Node, Node]:
     """gap = 0 solved for one parameter in which it is linear with a number as coefficient."""
     symbols = sorted(a.free_symbols, key=str) + sorted(gap.free_symbols - a.free_symbols, key=str)
     for candidate in symbols:
@@ -436,13 +256,13 @@ def _branch(
 
     factor, forcing = here(problem.factor), here(problem.forcing)
     slope, push = here(problem.slope), here(problem.push)
-    translator = _Translator()
+    translator = Translator()
     a = translator.expr(factor)
     solved = _Solved(translator, a, forcing, translator.opaque(problem.initial))
     if problem.wrt is None:
         parts = solved.state()
     elif problem.wrt is problem.initial:
-        parts = [_solve(a, _Sequence(), a)]
+        parts = [solve(a, Sequence(), a)]
     else:
         parts = solved.derivative(slope, push)
     right, first = _written(translator, parts, zero_start(problem))
@@ -459,45 +279,45 @@ def _branch(
 class _Solved:
     """The solution from each source apart (h_0, each base of the forcing): linear in them."""
 
-    def __init__(self, translator: _Translator, a: Expr, forcing: Node, initial: Expr) -> None:
+    def __init__(self, translator: Translator, a: Expr, forcing: Node, initial: Expr) -> None:
         self.translator = translator
         self.a = a
         self.initial = initial
         self.forcing = (
-            [_Sequence([term]) for term in translator.sequence(forcing).terms]
+            [Sequence([term]) for term in translator.sequence(forcing).terms]
             if not is_zero(forcing)
             else []
         )
 
-    def state(self) -> list[_Sequence]:
+    def state(self) -> list[Sequence]:
         """h at T = S + 1: from h_0, then from each part of the forcing."""
-        parts = [_solve(self.a, _Sequence(), self.a * self.initial)]
+        parts = [solve(self.a, Sequence(), self.a * self.initial)]
         for source in self.forcing:
-            parts.append(_solve(self.a, _shifted(source), source.value(0)))
+            parts.append(solve(self.a, _shifted(source), source.value(0)))
         return parts
 
-    def derivative(self, slope: Node, push: Node) -> list[_Sequence]:
+    def derivative(self, slope: Node, push: Node) -> list[Sequence]:
         """D_{S+1} = a D_S + a' h_S + b'_{S+1} in T, so in S + 1: driven by h at T = S + 1."""
         da = self.translator.expr(slope) if not is_zero(slope) else sympy.Integer(0)
-        parts: list[_Sequence] = []
+        parts: list[Sequence] = []
         if da != 0:
             initials = [self.initial, *([sympy.Integer(0)] * len(self.forcing))]
             for state, start in zip(self.state(), initials, strict=True):
-                drive = _Sequence().plus(state, da)
-                parts.append(_solve(self.a, drive, da * start))
+                drive = Sequence().plus(state, da)
+                parts.append(solve(self.a, drive, da * start))
         if not is_zero(push):
             for term in self.translator.sequence(push).terms:
-                source = _Sequence([term])
-                parts.append(_solve(self.a, _shifted(source), source.value(0)))
+                source = Sequence([term])
+                parts.append(solve(self.a, _shifted(source), source.value(0)))
         return parts
 
 
-def _shifted(source: _Sequence) -> _Sequence:
+def _shifted(source: Sequence) -> Sequence:
     """The sequence at S + 1, as a sequence in S."""
-    return _Sequence([(sympy.expand(c.subs(_S, _S + 1) * b), b) for c, b in source.terms])
+    return Sequence([(sympy.expand(c.subs(STEP, STEP + 1) * b), b) for c, b in source.terms])
 
 
-def _written(translator: _Translator, parts: list[_Sequence], start: Node) -> tuple[Node, int]:
+def _written(translator: Translator, parts: list[Sequence], start: Node) -> tuple[Node, int]:
     """The parts as one formula in T, and the first T for which it holds."""
     written = [_write(translator, part) for part in parts]
     kept = [node for node, _ in written if not is_zero(node)]
@@ -506,14 +326,14 @@ def _written(translator: _Translator, parts: list[_Sequence], start: Node) -> tu
     return right, first
 
 
-def _write(translator: _Translator, part: _Sequence) -> tuple[Node, int]:
+def _write(translator: Translator, part: Sequence) -> tuple[Node, int]:
     """One part: β^{T-1} becomes β^T where its coefficient has a factor β."""
     total: Expr = sympy.Integer(0)
     powers: dict[Expr, Node] = {}
     first = 0
     bases = [(sympy.factor(c), b) for c, b in part.terms if sympy.cancel(c) != 0]
     for number, (coefficient, base) in enumerate(bases):
-        in_n = coefficient.subs(_S, _n - 1)
+        in_n = coefficient.subs(STEP, COUNT - 1)
         if base == 1:
             total += in_n
             continue

@@ -33,6 +33,7 @@ def cell_entries(cell: Cell) -> dict[str, Entry]:
 
 
 def entry_verdicts(cell: Cell) -> dict[str, Verdict]:
+    """The verdict on each entry that a cell uses."""
     return {name: prove_entry(entry) for name, entry in cell_entries(cell).items()}
 
 

@@ -101,6 +101,8 @@ Item = Prose | Step | Picture | InductionProof | FormsTable | Text
 
 @dataclass(frozen=True)
 class Section:
+    """A titled part of a document."""
+
     title: str
     items: tuple[Item, ...]
 

@@ -33,6 +33,7 @@ from symgrad.lang.nodes import (
     full,
     name,
     substitute_indices,
+    sum_over,
     transform,
 )
 from symgrad.lang.program import at_last_step, before_last_step
@@ -40,6 +41,9 @@ from symgrad.verify.verdict import Verdict
 
 Times = tuple[tuple[str, Affine, Affine], ...]
 FormName = Literal["recursive", "expanded", "closed", "unrolled"]
+
+#: The largest T for which a program is written out.
+LONGEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -76,13 +80,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Answer:
-    """Equations in order; the last one is what was asked for."""
+    """Equations in order; the last one is what was asked for.
+
+    Attributes:
+        single: one formula, as opposed to a list of equations.
+        first: the smallest T for which it is said.
+    """
 
     lines: tuple[Line, ...]
     verdict: Verdict
-    single: bool  # one formula, as opposed to a list of equations
+    single: bool
     form: Form | None = None
     where: tuple[tuple[Node, Node], ...] = ()
+    first: int = 0
 
 
 def answer(request: Request) -> Answer:
@@ -191,17 +201,18 @@ def _one_form(request: Request, form: Form) -> Answer:
         assert request.inputs is not None
         verdict = evidence.elementary(form, request.inputs)
     else:
-        verdict = evidence.form(form, objective=_objective(request))
+        verdict = evidence.form(form, objective=objective_of(request))
     condition = ", ".join(_range(*time) for time in form.times)
     line = Line(form.left, form.right, condition)
-    return Answer((line,), verdict, True, form, tuple(form.where))
+    return Answer((line,), verdict, True, form, tuple(form.where), form.first_horizon)
 
 
 def _range(index: str, low: object, high: object) -> str:
     return f"{low} ≤ {index} ≤ {high}"
 
 
-def _objective(request: Request) -> Objective:
+def objective_of(request: Request) -> Objective:
+    """What L is."""
     cell, of = request.cell, request.of
     if of is None:
         return loss(cell, last_only=request.when == "final")
@@ -213,6 +224,8 @@ def _immediate(request: Request) -> Answer:
     cell, of, wrt = request.cell, request.of, request.wrt
     if of is None or request.form in ("recursive", "unrolled") or wrt is None:
         raise UsageError("--immediate is about one step: --of h_t --wrt W_h or --wrt h_{t-1}")
+    if request.along:
+        raise UsageError("--immediate and --along are two different derivatives; ask for one")
     if isinstance(wrt, Signal) and wrt.time not in (of.time, of.time - 1):
         raise UsageError(
             f"an immediate derivative of {of!r} is with respect to something at {of.time} or "
@@ -232,7 +245,8 @@ def _immediate(request: Request) -> Answer:
     form = Form("immediate", derivative("immediate", of, wrt), at_time(found, of.time), (), times, 1)
     verdict = evidence.form(form)
     condition = ", ".join(_range(*time) for time in times)
-    return Answer((Line(form.left, form.right, condition),), verdict, True, form)
+    line = Line(form.left, form.right, condition)
+    return Answer((line,), verdict, True, form, first=form.first_horizon)
 
 
 # ---- equations -----------------------------------------------------------------------------
@@ -243,14 +257,25 @@ def _gradient(request: Request) -> Gradient:
         raise UsageError(
             f"the recursive and unrolled forms are of {request.of.at(T)!r}, not of {request.of!r}"
         )
-    return backward(request.cell, _objective(request))
+    return backward(request.cell, objective_of(request))
 
 
-def _left(request: Request, wrt: Node) -> Node:
+def _left(request: Request, wrt: Node, last: Affine = T) -> Node:
     cell, of = request.cell, request.of
     if of is None or request.when == "sum" or not cell.is_scalar:
         return derivative("gradient", name("L"), wrt)
-    return derivative("total", of.at(T), wrt)
+    return derivative("total", of.at(last), wrt)
+
+
+def _exists_at_start(gradient: Gradient) -> bool:
+    """Whether L has a value at T = 0: of the signals only states do."""
+    objective = gradient.objective
+    return objective.when == "sum" or gradient.cell.is_state(objective.signal.name)
+
+
+def _at_start(value: Node, otherwise: Node) -> Node:
+    """``value`` at T = 0."""
+    return cases([(value, (Condition(T, "=", as_affine(0)),)), (otherwise, ())])
 
 
 def _recursive(request: Request) -> Answer:
@@ -267,27 +292,36 @@ def _recursive(request: Request) -> Answer:
         lines.append(Line(equation.target, value, "1 ≤ t ≤ T"))
     evidence = Evidence(cell)
     left = _left(request, wrt)
-    condition, first = "", 1
     times: Times = ()
+    first = 0 if _exists_at_start(gradient) else 1
     if isinstance(wrt, Param):
-        right = collapsed_sum(gradient.terms[wrt.name])
+        term = gradient.terms[wrt.name]
+        right = collapsed_sum(term)
+        if not first and right is not sum_over("t", 1, T, term):
+            right = _at_start(full("zeros", wrt.shape), right)
     elif isinstance(wrt, Signal) and wrt.time == as_affine(0):
-        value = gradient.start[wrt.name] if cell.is_state(wrt.name) else None
-        if value is None:
+        if not cell.is_state(wrt.name):
             raise UsageError(f"{wrt!r}: only states have a value at time 0")
-        last, before = at_last_step(value), before_last_step(value)
-        right = before if last is before else cases([(last, (Condition(T, "=", as_affine(0)),)), (before, ())])
-        first = 0 if last is not before else 1
+        value = gradient.start[wrt.name]
+        last, right = at_last_step(value), before_last_step(value)
+        if not first and last is not right:
+            right = _at_start(last, right)
     else:
         assert isinstance(wrt, Signal)
-        right, condition, times = _adjoint_of(gradient, wrt)
+        right, times = _adjoint_of(gradient, wrt)
+        first = 1
+    condition = ", ".join(_range(*time) for time in times)
+    if first and not times:
+        condition = "T ≥ 1"
     lines.append(Line(left, right, condition))
     claimed = derivative("gradient", name("L"), wrt)
     verdict = evidence.adjoint(gradient, claimed, right, times, first)
-    return Answer(tuple(lines), verdict, False)
+    if first and verdict.status == "proved":
+        verdict = replace(verdict, scope="all T ≥ 1")
+    return Answer(tuple(lines), verdict, False, first=first)
 
 
-def _adjoint_of(gradient: Gradient, wrt: Signal) -> tuple[Node, str, Times]:
+def _adjoint_of(gradient: Gradient, wrt: Signal) -> tuple[Node, Times]:
     (index,) = wrt.time.names or ("",)
     if not index or wrt.time.const or index == "T":
         raise UsageError(f"ask for the derivative with respect to {wrt.name} at a free time: {wrt.name}_k")
@@ -297,7 +331,7 @@ def _adjoint_of(gradient: Gradient, wrt: Signal) -> tuple[Node, str, Times]:
     if last is not before:
         chosen = cases([(last, (Condition(t, "=", T),)), (before, ())])
     right = substitute_indices(chosen, {"t": wrt.time})
-    return right, f"1 ≤ {index} ≤ T", ((index, as_affine(1), T),)
+    return right, ((index, as_affine(1), T),)
 
 
 def _unrolled(request: Request) -> Answer:
@@ -307,6 +341,10 @@ def _unrolled(request: Request) -> Answer:
     gradient = _gradient(request)
     cell, wrt, horizon = request.cell, request.wrt, request.horizon
     assert wrt is not None
+    if horizon > LONGEST:
+        raise UsageError(f"--T {horizon}: programs are written out up to T = {LONGEST}")
+    if horizon == 0 and not _exists_at_start(gradient):
+        raise UsageError(f"{gradient.objective.signal.name} has no value at time 0: --T 1 or more")
     program = gradient.program
     if isinstance(wrt, Signal) and wrt.time != as_affine(0):
         program = gradient.with_signal_adjoints(wrt.name)
@@ -315,14 +353,16 @@ def _unrolled(request: Request) -> Answer:
         result = unrolled.results[wrt.name]
     else:
         assert isinstance(wrt, Signal)
-        if not wrt.time.is_const or not 0 <= wrt.time.const <= horizon:
+        first = 0 if cell.is_state(wrt.name) else 1
+        if not wrt.time.is_const or not first <= wrt.time.const <= horizon:
             raise UsageError(
-                f"the unrolled form is for times that are numbers: {wrt.name}_1 to {wrt.name}_{horizon}"
+                "the unrolled form is for times that are numbers: "
+                f"{wrt.name}_{first} to {wrt.name}_{horizon}"
             )
         result = lam(wrt)
     kept = unrolled.without_unused(result)
     lines = [Line(a.target, a.value) for a in kept.assignments]
-    lines.append(Line(_left(request, wrt), result))
+    lines.append(Line(_left(request, wrt, as_affine(horizon)), result))
     verdict = _recursive(replace(request, wrt=_free(wrt))).verdict
     return Answer(tuple(lines), verdict, False)
 

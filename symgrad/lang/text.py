@@ -25,7 +25,7 @@ from symgrad.lang.nodes import (
     Param,
     Power,
     Signal,
-    _rename,
+    rename_index,
     walk,
 )
 
@@ -87,7 +87,7 @@ def free_names(node: Node) -> frozenset[str]:
 def named_body(node: Fold, used: frozenset[str]) -> tuple[str, Node]:
     """A readable letter for the bound index, and the body written with it."""
     letter = bound_name(node, used | {n for n in free_names(node) if not n.startswith("#")})
-    return letter, _rename(node.body, node.index, letter)
+    return letter, rename_index(node.body, node.index, letter)
 
 
 def text(node: Node) -> str:

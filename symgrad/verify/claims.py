@@ -151,7 +151,12 @@ def _confirm(claim: Claim, scope: Scope, horizon: int, sizes: Mapping[str, int])
         for digits in (60, 120, 240):
             algebra = Multiprecision(digits)
 
-            def source(label: str, algebra: Algebra = algebra, seed: int = seed) -> Value:
+            def source(
+                label: str,
+                algebra: Algebra = algebra,
+                seed: int = seed,
+                used: dict[str, str] = used,
+            ) -> Value:
                 value = simple_fraction(seed, label)
                 used[label] = str(value)
                 return algebra.const(value)

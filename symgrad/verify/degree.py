@@ -22,7 +22,7 @@ class _EveryCall(Mapping[str, Callable[[Value], Value]]):
     def __getitem__(self, name: str) -> Callable[[Value], Value]:
         return self.call
 
-    def get(self, name: str, default: object = None) -> Callable[[Value], Value]:  # type: ignore[override]
+    def get(self, name: str, default: object = None) -> Callable[[Value], Value]:
         return self.call
 
     def __iter__(self) -> Iterator[str]:

@@ -42,6 +42,7 @@ _ZERO = Affine()
 
 
 def mono_times(left: Mono, right: Mono) -> Mono:
+    """The product of two monomials: exponents add."""
     if not left:
         return right
     if not right:
@@ -53,6 +54,7 @@ def mono_times(left: Mono, right: Mono) -> Mono:
 
 
 def mono_of(items: Iterable[tuple[Atom, Affine]]) -> Mono:
+    """A monomial from atoms with exponents, sorted, without zero exponents."""
     kept = [(atom, exponent) for atom, exponent in items if exponent != _ZERO]
     return tuple(sorted(kept, key=lambda item: item[0].key))
 

@@ -42,6 +42,7 @@ def simple_fractions(algebra: Algebra, seed: int) -> Source:
 
 
 def simple_fraction(seed: int, label: str) -> Fraction:
+    """A short fraction that depends on the label alone."""
     return _SIMPLE[_digest(seed, label) % len(_SIMPLE)]
 
 
