@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from symgrad.closed import forward_form as forward_form
     from symgrad.derivation import Writer as Writer
     from symgrad.derivation import verdict_of as verdict_of
+    from symgrad.evaluate import form_value as form_value
+    from symgrad.evaluate import sympy_equations as sympy_equations
     from symgrad.evaluate import to_sympy as to_sympy
     from symgrad.graph import unroll as unroll
     from symgrad.ops import exp as exp
@@ -41,7 +43,7 @@ _HOMES = {
     "symgrad.cells": ("CATALOGUE",),
     "symgrad.closed": ("Form", "closed_form", "elementary_form", "expanded_form", "forward_form"),
     "symgrad.derivation": ("Writer", "verdict_of"),
-    "symgrad.evaluate": ("to_sympy",),
+    "symgrad.evaluate": ("form_value", "sympy_equations", "to_sympy"),
     "symgrad.graph": ("unroll",),
     "symgrad.ops": ("exp", "sigma", "tanh"),
 }

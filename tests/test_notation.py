@@ -127,7 +127,7 @@ UNICODE = [
     (W.T ** (T - t), "(W_h^⊤)^{T-t}"),
     (adjoint(h, "lam").T, "(λ_t^h)^⊤"),
     (adjoint(h, "dl").T, "(∂ℓ_t/∂h_t)^⊤"),
-    ((W @ h).T, "h_t^⊤ W_h^⊤"),
+    ((W @ h).T, "(W_h h_t)^⊤"),
     (tanh(c).T, "tanh(c_t)^⊤"),
     (h**2, "h_t^2"),
     (adjoint(p, "lam") ** 2, "(λ_t^p)^2"),

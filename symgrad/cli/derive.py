@@ -15,7 +15,7 @@ from symgrad.cli.values import evaluated, read_values
 from symgrad.derivation.request import Answer, Request, answer
 from symgrad.errors import UsageError
 from symgrad.evaluate import equation_text, python_text
-from symgrad.lang.affine import T
+from symgrad.lang.affine import T, t
 from symgrad.lang.nodes import Node, Signal
 from symgrad.render.latex_math import latex
 from symgrad.render.layout import Op, Row
@@ -61,8 +61,11 @@ def read_request(options: argparse.Namespace) -> Request:
         raise UsageError(f"--form {form} needs --wrt NAME; without it only the closed form is asked")
     along = tuple(part.strip() for part in options.along.split(",")) if options.along else ()
     along = tuple(cell.declared_name(part) or part for part in along)
-    if isinstance(wrt, Signal) and of is not None and wrt.time == of.time and wrt.time == T:
-        raise UsageError(f"{wrt!r} and {of!r} stand at the same time; ask --wrt {wrt.name}_k")
+    for item in (of, wrt):
+        if isinstance(item, Signal):
+            _check_time(cell, item)
+    if isinstance(wrt, Signal) and of is not None:
+        _check_order(of, wrt)
     return Request(
         cell, of, wrt, form, when, options.immediate, along, options.T, options.input
     )
@@ -79,6 +82,29 @@ def _quantity(cell: Cell, text: str) -> Signal | None:
     if found not in [s.at(found.time) for s in cell.signals]:
         raise unknown(cell, text)
     return found
+
+
+def _check_time(cell: Cell, item: Signal) -> None:
+    time = item.time
+    if time.is_const and time.const == 0 and not cell.is_state(item.name):
+        raise UsageError(f"{item!r}: only states have a value at time 0")
+    if time.names and time.const > 0:
+        (letter,) = time.names
+        raise UsageError(f"{item!r}: write the later of two times as {letter}, the other as {letter}-1")
+
+
+def _check_order(of: Signal, wrt: Signal) -> None:
+    """A quantity at T, t or a number, with respect to something earlier."""
+    if of.time.is_const and not wrt.time.is_const:
+        raise UsageError(f"{of!r} stands at a number; ask --wrt with a number as well")
+    if wrt.time == of.time == T:
+        raise UsageError(f"{wrt!r} and {of!r} stand at the same time; ask --wrt {wrt.name}_k")
+    if of.time.is_const or of.time.names == wrt.time.names:
+        return
+    if of.time not in (T, t):
+        raise UsageError(f"--of {of!r}: ask for {of.at(T)!r} or {of.at(t)!r}")
+    if "T" in wrt.time.names:
+        raise UsageError(f"{of!r} does not depend on {wrt!r}, which comes later")
 
 
 # ---- formats ---------------------------------------------------------------------------
@@ -114,7 +140,7 @@ def _latex(request: Request, found: Answer, number: str | None) -> str:
 
 
 def _latex_range(condition: str) -> str:
-    return condition.replace("≤", r"\le")
+    return condition.replace("≤", r"\le").replace("≥", r"\ge")
 
 
 def _python(request: Request, found: Answer, number: str | None) -> str:

@@ -56,7 +56,7 @@ def load_module(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SymgradError as error:
         raise type(error)(f"{path}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)

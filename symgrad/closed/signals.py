@@ -38,6 +38,11 @@ _k = symbol("k")
 
 
 def signal_form(cell: Cell, of: Signal, wrt: Signal, along: tuple[str, ...]) -> Form:
+    """dq/ds at the times that ``of`` and ``wrt`` carry; ``along`` restricts the paths.
+
+    Raises:
+        UsageError: ``wrt`` comes later than ``of``, or ``along`` does not lead between them.
+    """
     gap = of.time - wrt.time
     if gap.is_const and gap.const < 0:
         raise UsageError(

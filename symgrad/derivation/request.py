@@ -45,6 +45,9 @@ FormName = Literal["recursive", "expanded", "closed", "unrolled"]
 #: The largest T for which a program is written out.
 LONGEST = 10_000
 
+#: The largest number that a time in a formula may be: formulas are checked up to T = 50.
+LAST_NUMBER = 40
+
 
 @dataclass(frozen=True)
 class Request:
@@ -116,6 +119,8 @@ def _answer(request: Request) -> Answer:
     if request.wrt is None:
         return _state(request)
     if request.immediate:
+        if request.inputs is not None:
+            raise UsageError("--immediate is about one step, --input about all of them; ask for one")
         return _immediate(request)
     if request.form in ("recursive", "unrolled"):
         if request.along:
@@ -130,6 +135,8 @@ def _answer(request: Request) -> Answer:
 def _state(request: Request) -> Answer:
     if request.of is None:
         raise UsageError("--of L needs --wrt")
+    if request.immediate or request.along or request.when == "sum":
+        raise UsageError("--immediate, --along and --objective are about derivatives: give --wrt")
     if request.inputs is not None:
         form = elementary_form(request.cell, request.of, None, request.inputs)
     else:
@@ -143,6 +150,8 @@ def _form(request: Request) -> Form:
     cell, of, wrt = request.cell, request.of, request.wrt
     assert wrt is not None
     if request.inputs is not None:
+        if request.along:
+            raise UsageError("--along has an expanded form only")
         if of is None or request.when == "sum":
             raise UsageError("--input gives the elementary form of a state at T; ask --of h_T")
         return elementary_form(cell, of, wrt, request.inputs)
@@ -156,7 +165,28 @@ def _form(request: Request) -> Form:
         raise UsageError(f"derivatives with respect to parameters are of {of.at(T)!r} or {of.at(t)!r}")
     if isinstance(wrt, Param) and request.along:
         raise UsageError("--along restricts a derivative with respect to a state, such as c_k")
-    return expanded_form(cell, of, wrt, along=request.along)
+    for item in (of, wrt):
+        if isinstance(item, Signal) and item.time.is_const and item.time.const > LAST_NUMBER:
+            raise UsageError(f"{item!r}: times that are numbers go up to {LAST_NUMBER}")
+    form = expanded_form(cell, of, wrt, along=request.along)
+    if isinstance(wrt, Signal):
+        form = replace(form, first_horizon=max(form.first_horizon, _first_horizon(request, wrt)))
+    return form
+
+
+def _first_horizon(request: Request, wrt: Signal) -> int:
+    """The smallest T at which both signals exist; outside their free times."""
+    cell, of = request.cell, request.of
+    assert of is not None
+    if of.time.is_const:
+        return of.time.const
+    if of.time.names != {"T"}:
+        return 0
+    if wrt.time.names != {"T"}:
+        return 0 if cell.is_state(of.name) else 1
+    at_t = [item.at(item.time.substitute({"T": t})) for item in (of, wrt)]
+    times = expanded_form(cell, at_t[0], at_t[1], along=request.along).times
+    return max([low.const for _, low, _ in times if low.is_const], default=0)
 
 
 def _summed_form(request: Request) -> Form:
@@ -203,6 +233,8 @@ def _one_form(request: Request, form: Form) -> Answer:
     else:
         verdict = evidence.form(form, objective=objective_of(request))
     condition = ", ".join(_range(*time) for time in form.times)
+    if not form.times and form.first_horizon and request.inputs is None:
+        condition = f"T ≥ {form.first_horizon}"
     line = Line(form.left, form.right, condition)
     return Answer((line,), verdict, True, form, tuple(form.where), form.first_horizon)
 

@@ -80,6 +80,7 @@ class _LinePrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
 
 
 def logistic(x: Expr) -> Expr:
+    """1 / (1 + exp(-x)), as SymPy has no logistic function of its own."""
     return 1 / (1 + sympy.exp(-x))
 
 

@@ -27,14 +27,17 @@ Matrix: TypeAlias = tuple[tuple[Expr, ...], ...]
 
 
 def identity(size: int) -> Matrix:
+    """The unit matrix as rows of expressions."""
     return tuple(tuple(sympy.Integer(1 if r == c else 0) for c in range(size)) for r in range(size))
 
 
 def dot(row: Sequence[Expr], column: Sequence[Expr]) -> Expr:
+    """The sum of products of two rows, zero entries left out."""
     return sympy.Add(*[a * b for a, b in zip(row, column, strict=True)])
 
 
 def product(left: Matrix, right: Matrix) -> Matrix:
+    """The matrix product of small matrices written out."""
     columns = tuple(zip(*right, strict=True))
     return tuple(tuple(dot(row, column) for column in columns) for row in left)
 
@@ -116,6 +119,7 @@ def product_over(body: Expr, limits: tuple[Expr, Expr, Expr], where: Expr) -> Ex
 
 
 def only_where(value: Expr, where: Expr, otherwise: int) -> Expr:
+    """The value where a condition holds, else a number."""
     if where is sympy.true:
         return value
     return sympy.Piecewise((value, where), (sympy.Integer(otherwise), True))

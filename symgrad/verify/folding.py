@@ -129,6 +129,7 @@ def extract_content(poly: Poly) -> tuple[Mono, Poly]:
 
 
 def canonical_mono(index: str, mono: Mono) -> tuple[str, Mono]:
+    """A summand with the bound index under its canonical name."""
     name = f"#{height(mono) + 1}"
     poly = substitute(Poly({mono: Fraction(1)}), {index: symbol(name)})
     ((renamed, _),) = poly.terms.items()

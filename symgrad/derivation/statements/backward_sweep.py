@@ -5,7 +5,7 @@ from __future__ import annotations
 from symgrad.adjoint.objective import Objective
 from symgrad.adjoint.reverse import Gradient, backward
 from symgrad.cell import Cell
-from symgrad.derivation.evidence import pre_activation
+from symgrad.derivation.claiming import pre_activation
 from symgrad.derivation.model import Step
 from symgrad.derivation.writer import Writer
 from symgrad.lang.affine import Affine, T, as_affine

@@ -1,0 +1,119 @@
+"""What a claim about a cell needs to know: given signals, weights of dL, programs to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from symgrad.adjoint.objective import Objective
+from symgrad.adjoint.reverse import Gradient
+from symgrad.cell import Cell
+from symgrad.closed.series import input_values, with_inputs
+from symgrad.lang.affine import as_affine
+from symgrad.lang.algebra import Value
+from symgrad.lang.nodes import (
+    Apply,
+    Node,
+    Signal,
+    param,
+    params_in,
+    signal,
+    signals_in,
+    substitute_indices,
+)
+from symgrad.lang.program import Equation, Program, Sweep
+from symgrad.verify.axioms import Entry
+from symgrad.verify.formula import Weights
+from symgrad.verify.onestep import AdjointProof
+
+
+def objective_weights(objective: Objective) -> Weights:
+    """dL as a weight on the signal at each time."""
+    label = objective.signal.label
+
+    def weights(horizon: int, read: Callable[[Node], Value]) -> dict[tuple[str, int], Value]:
+        first = horizon if objective.when == "final" else 1
+        found = {}
+        for time in range(max(first, 0), horizon + 1):
+            found[label, time] = read(_weight(objective, time))
+        return found
+
+    return weights
+
+
+def _weight(objective: Objective, time: int) -> Node:
+    """The seed at one time, without the bracket."""
+    single = replace(objective, when="sum").seed
+    return substitute_indices(single, {"t": as_affine(time)})
+
+
+def given_nodes(
+    cell: Cell, program: Program, left: Node, right: Node, objective: Objective | None
+) -> dict[str, Node]:
+    """Names in the formulas that are neither the cell's nor adjoints: cotangents, targets …"""
+    given: dict[str, Node] = {}
+    roots = [left, right]
+    if objective is not None:
+        roots.append(objective.seed)
+    known = {p.name for p in program.params}
+    for entry in params_in(*roots):
+        if entry.name not in known:
+            given[entry.name] = entry
+    for item in signals_in(*roots):
+        if item.adjoint in ("dl", "target"):
+            given[item.label] = item
+    return given
+
+
+def pre_activation(of: Signal) -> Signal:
+    """The pre-activation of a signal as a signal of its own."""
+    return signal(of.name, of.shape, of.time, "pre")
+
+
+def explicit_pre_activations(cell: Cell) -> Program:
+    """The forward program with every pre-activation as a signal, so that δ can be checked."""
+    equations: list[Equation] = []
+    for equation in cell.equations:
+        value = equation.value
+        if isinstance(value, Apply) and value.head.elementwise:
+            inner = pre_activation(equation.target)
+            equations.append(Equation(inner, value.args[0]))
+            equations.append(Equation(equation.target, Apply(value.key, (inner,), value.shape)))
+        else:
+            equations.append(equation)
+    return Program((Sweep(1, tuple(equations)),), cell.params, cell.inputs, cell.states)
+
+
+def input_program(cell: Cell, kind: str) -> Program:
+    """The forward program with the inputs of one kind."""
+    values = input_values(cell, kind)
+    equations = tuple(Equation(e.target, with_inputs(e.value, values)) for e in cell.equations)
+    used = params_in(*[e.value for e in equations])
+    params = tuple(dict.fromkeys((*cell.params, *used)))
+    return Program((Sweep(1, equations),), params, cell.inputs, cell.states)
+
+
+def adjoint_proof(cell: Cell, gradient: Gradient, entries: Mapping[str, Entry]) -> AdjointProof:
+    """The pieces of the adjoint identity of one step."""
+    equations: list[tuple[Signal, Node]] = []
+    for equation in gradient.equations:
+        value = equation.value
+        if equation.target.adjoint == "lam":
+            value = gradient.now[equation.target.name]
+            if cell.is_state(equation.target.name):
+                value = value + param(f"mu_{equation.target.name}")
+        equations.append((equation.target, value))
+    objective = gradient.objective
+    given = {
+        item.label: item for item in signals_in(objective.seed) if item.adjoint in ("dl", "target")
+    }
+    return AdjointProof(
+        cell.program,
+        entries,
+        tuple(equations),
+        {objective.signal.name: objective.seed},
+        gradient.back,
+        gradient.terms,
+        {x.name: gradient.adjoints[x.name] for x in cell.inputs},
+        given,
+    )
