@@ -82,6 +82,13 @@ class Gradient(Displayable):
             (*cell.program.sweeps, backward_sweep), cell.params, cell.inputs, cell.states
         )
 
+    @property
+    def first_horizon(self) -> int:
+        """The smallest T for which L exists: only states have a value at time 0."""
+        objective = self.objective
+        looks_at_last = objective.when == "final"
+        return 1 if looks_at_last and not self.cell.is_state(objective.signal.name) else 0
+
     def with_signal_adjoints(self, *names: str) -> Program:
         """The program, with dL/d(signal_t) computed for the named signals too."""
         have = {e.target.label for e in self.equations}

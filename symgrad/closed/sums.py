@@ -8,6 +8,8 @@ vector reading gradients of ⟨s, q_T⟩ for parameters and Jacobians for signal
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from symgrad.adjoint.objective import cotangent_for, loss_gradient
 from symgrad.adjoint.steps import (
     at_time,
@@ -22,7 +24,7 @@ from symgrad.cell.quantity import as_quantity, as_signal
 from symgrad.closed.forms import Form, Recurrence
 from symgrad.closed.signals import signal_form
 from symgrad.closed.transition import Transition, mul_all, state_names
-from symgrad.lang.affine import Affine, T, symbol, t
+from symgrad.lang.affine import Affine, T, as_affine, symbol, t
 from symgrad.lang.nodes import (
     OPERATORS,
     SCALAR,
@@ -56,12 +58,26 @@ def expanded_form(
     """
     of, wrt = as_signal(cell, of), as_quantity(cell, wrt)
     if isinstance(wrt, Param):
-        return _param_form(cell, of, wrt)
+        form = _param_form(cell, of.at(T) if of.time == t else of, wrt)
+        # The gradient of ⟨s, q_T⟩ does not name the time it looks at.
+        return at_time_t(form) if of.time == t and cell.is_scalar else form
     assert isinstance(wrt, Signal)
     return signal_form(cell, of, wrt, along)
 
 
 # ---- with respect to a parameter ----------------------------------------------------
+
+
+def at_time_t(form: Form) -> Form:
+    """A form of q_T as one of q_t, for every t up to T."""
+    to_t = {"T": t}
+    return replace(
+        form,
+        left=substitute_indices(form.left, to_t),
+        right=substitute_indices(form.right, to_t),
+        times=(("t", as_affine(form.first_horizon), T),),
+        recurrence=None,
+    )
 
 
 def _param_form(cell: Cell, of: Signal, wrt: Param) -> Form:

@@ -15,6 +15,7 @@ from symgrad.cell import Cell
 from symgrad.closed.forms import Branch, Form
 from symgrad.closed.series import elementary_form, resolved
 from symgrad.closed.solutions import closed_form, forward_form
+from symgrad.closed.sums import at_time_t, expanded_form
 from symgrad.derivation.claiming import (
     adjoint_proof,
     explicit_pre_activations,
@@ -24,7 +25,7 @@ from symgrad.derivation.claiming import (
 )
 from symgrad.derivation.entries import proved_entries
 from symgrad.derivation.foundations import ProofParts, as_induction, foundations
-from symgrad.lang.affine import Affine, T, as_affine
+from symgrad.lang.affine import Affine, T, as_affine, t
 from symgrad.lang.nodes import (
     Condition,
     Derivative,
@@ -130,6 +131,10 @@ class Evidence:
 
     def form(self, form: Form, *, objective: Objective | None = None) -> Verdict:
         """An expanded, closed or restricted form."""
+        horizon = self._at_horizon(form)
+        if horizon is not None:
+            found = self.form(horizon, objective=objective)
+            return replace(found, scope=found.scope.replace("T", "t"))
         window = _window(form)
         if window is not None and self.cell.is_scalar:
             # A fixed number of steps: an identity, whatever came before.
@@ -151,6 +156,16 @@ class Evidence:
         if form.recurrence is None or not self.cell.is_scalar:
             return checked
         return combined(self._induction(form), checked)
+
+    def _at_horizon(self, form: Form) -> Form | None:
+        """The form of q_T that a form of q_t is another name for."""
+        left = form.left
+        if not isinstance(left, Derivative) or not isinstance(left.of, Signal):
+            return None
+        if left.of.time != t or not isinstance(left.wrt, Param) or left.kind != "total":
+            return None
+        general = expanded_form(self.cell, left.of.at(T), left.wrt)
+        return general if at_time_t(general) == form else None
 
     def _induction(self, form: Form) -> Verdict:
         """An induction together with the one-step identities that it rests on."""
@@ -246,7 +261,8 @@ class Evidence:
         checked = check(claim, self.scope(first=first, few=few))
         if not self.cell.is_scalar:
             return checked
-        return combined(self.adjoint_identity(gradient), checked)
+        identity = replace(self.adjoint_identity(gradient), scope=f"all T ≥ {first}")
+        return combined(identity, checked)
 
 
 def _inner(left: Node) -> bool:

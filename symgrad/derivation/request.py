@@ -24,7 +24,9 @@ from symgrad.errors import FailedCheck, UsageError
 from symgrad.evaluate.unrolled import straight_line
 from symgrad.lang.affine import Affine, T, as_affine, symbol, t
 from symgrad.lang.nodes import (
+    OPERATORS,
     Condition,
+    Name,
     Node,
     Param,
     Signal,
@@ -236,7 +238,19 @@ def _one_form(request: Request, form: Form) -> Answer:
     if not form.times and form.first_horizon and request.inputs is None:
         condition = f"T ≥ {form.first_horizon}"
     line = Line(form.left, form.right, condition)
-    return Answer((line,), verdict, True, form, tuple(form.where), form.first_horizon)
+    where = (*_meaning_of_L(request, form.left), *form.where)
+    return Answer((line,), verdict, True, form, where, form.first_horizon)
+
+
+def _meaning_of_L(request: Request, left: Node) -> tuple[tuple[Node, Node], ...]:  # noqa: N802
+    """L = s^⊤ q_T, or its sum over time, where the vector reading differentiates that."""
+    cell, of = request.cell, request.of
+    if of is None or cell.is_scalar or not isinstance(left.args[0] if left.args else None, Name):
+        return ()
+    row = cotangent_for(cell, of).T
+    if request.when == "sum":
+        return ((name("L"), sum_over("t", 1, T, OPERATORS["matmul"](row, of.at(t)))),)
+    return ((name("L"), OPERATORS["matmul"](row, of.at(T))),)
 
 
 def _range(index: str, low: object, high: object) -> str:
@@ -350,7 +364,8 @@ def _recursive(request: Request) -> Answer:
     verdict = evidence.adjoint(gradient, claimed, right, times, first)
     if first and verdict.status == "proved":
         verdict = replace(verdict, scope="all T ≥ 1")
-    return Answer(tuple(lines), verdict, False, first=first)
+    where = _meaning_of_L(request, left)
+    return Answer(tuple(lines), verdict, False, where=where, first=first)
 
 
 def _adjoint_of(gradient: Gradient, wrt: Signal) -> tuple[Node, Times]:

@@ -51,7 +51,7 @@ def _gradient_verdict(evidence: Evidence, gradient: Gradient) -> Verdict:
     for parameter in cell.params:
         left = derivative("gradient", name("L"), parameter)
         right = collapsed_sum(gradient.terms[parameter.name])
-        verdicts.append(evidence.adjoint(gradient, left, right, (), 1))
+        verdicts.append(evidence.adjoint(gradient, left, right, (), gradient.first_horizon))
     for state in cell.states:
         left = derivative("gradient", name("L"), state.at(0))
         right = before_last_step(gradient.start[state.name])

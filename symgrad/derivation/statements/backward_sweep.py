@@ -93,6 +93,7 @@ def gradients(write: Writer, cell: Cell, gradient: Gradient) -> dict[str, Step]:
     """dL/dθ = Σ_t … for every parameter, and dL/ds_0 for every initial state."""
     evidence = write.evidence(cell)
     steps: dict[str, Step] = {}
+    first = gradient.first_horizon
     for parameter in cell.params:
         left = derivative("gradient", _L, parameter)
         right = collapsed_sum(gradient.terms[parameter.name])
@@ -101,7 +102,10 @@ def gradients(write: Writer, cell: Cell, gradient: Gradient) -> dict[str, Step]:
             left,
             (right,),
             "one immediate term per step, as the parameter is shared",
-            lambda left=left, right=right: evidence.adjoint(gradient, left, right, (), 1),  # type: ignore[misc]
+            lambda left=left, right=right: evidence.adjoint(  # type: ignore[misc]
+                gradient, left, right, (), first
+            ),
+            "$T ≥ 1$" if first else "",
         )
     for state in cell.states:
         left = derivative("gradient", _L, state.at(0))
