@@ -105,9 +105,9 @@ def unknown(cell: Cell, text: str) -> UsageError:
     """The error for a name that is not declared."""
     signals = [s.name for s in (*cell.signals, *cell.inputs)]
     names = [p.name for p in cell.params] + signals
-    timed = [*names, *(f"{s}_T" for s in signals)]
-    near = get_close_matches(text, timed, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    timed = {known.lower(): known for known in (*names, *(f"{s}_T" for s in signals))}
+    near = get_close_matches(text.lower(), timed, n=1, cutoff=0.5)
+    hint = f"did you mean {timed[near[0]]!r}? " if near else ""
     return UsageError(
         f"cell {cell.name!r} declares no {text!r}; {hint}it has the signals {', '.join(signals)} "
         f"and the parameters {', '.join(p.name for p in cell.params)}"

@@ -104,7 +104,7 @@ def cases(rows: list[tuple[Node, tuple[Condition, ...]]]) -> Node:
     """The first value whose conditions hold; the last row's conditions must be empty."""
     if rows[-1][1]:
         raise ValueError("the last case must have no condition")
-    if len(rows) == 1:
+    if all(value is rows[0][0] for value, _ in rows):
         return rows[0][0]
     compared: list[Node] = []
 

@@ -179,7 +179,7 @@ def prove_induction(proof: Induction) -> Verdict:
         scope += ", " + ", ".join(proof.assumptions)
     try:
         holds = proof.replay()
-    except NoNormalForm as error:
+    except (NoNormalForm, ZeroDivisionError) as error:
         return Verdict("undecided", scope, (f"no normal form: {error}",))
     if not holds:
         return Verdict("undecided", scope, ("a line of the induction does not hold as it stands",))

@@ -136,6 +136,8 @@ def gradients(write: Writer, cell: Cell, gradient: Gradient) -> dict[str, Step]:
 
 def collapsed_sum(term: Node) -> Node:
     """Σ_t of a term; a term with the bracket [t = T] is its value at T alone."""
+    if _vanishes(term):
+        return term
     if before_last_step(term) is not term and _vanishes(before_last_step(term)):
         return substitute_indices(at_last_step(term), {"t": T})
     return sum_over("t", 1, T, term)
