@@ -84,13 +84,16 @@ def derive(write: Writer) -> None:
     write.section("Vectors")
     write.text(
         "With a state of size $n$ the weight is a matrix and the order of products matters. The "
-        "Jacobian of the last state is a matrix power; the gradient of $⟨s, h_T⟩$ for a fixed "
+        "Jacobian of the last state is a matrix power; the gradient of $L = s^⊤ h_T$ for a fixed "
         "cotangent $s$ has the shape of $W$."
     )
     statements.declare(write, vector)
     statements.forward_of(write, vector, "h", "the matrix is applied once per step")
     statements.initial_to_state(write, vector, "h", "h", "the chain rule along the only path")
-    write.text("Backwards in time, with $λ^h_T = s$:")
+    write.text(
+        "Backwards in time, for $L = s^⊤ h_T$ with a fixed cotangent $s$; the transposed Jacobian "
+        "carries the adjoint back. $W^T$ is a power, $W^⊤$ the transpose."
+    )
     statements.gradients(write, vector, statements.adjoint_equations(write, vector, final(vector)))
     statements.expanded_of(write, vector, "h", "W", "the adjoint carried back $T - k$ steps")
     statements.closed_of(write, vector, "h", "W", "insert $h_{k-1} = W^{k-1} h_0$")
@@ -160,6 +163,7 @@ def derive(write: Writer) -> None:
     )
 
     write.section("Vectors with input")
+    write.text("The same for a state of size $n$ and an input of size $m$, with $L = s^⊤ h_T$.")
     statements.declare(write, driven_vector)
     statements.forward_of(
         write, driven_vector, "h", "each input is carried to $T$ by powers of $W$"

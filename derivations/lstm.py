@@ -20,7 +20,9 @@ def derive(write: Writer) -> None:
         "Three gates $f_t$, $i_t$, $o_t$ with values between zero and one and a candidate $g_t$ "
         "are computed from the input and the last hidden state. The cell state $c_t$ keeps a "
         "fraction $f_t$ of itself and adds a fraction $i_t$ of the candidate; the hidden state "
-        "shows a fraction $o_t$ of what it holds."
+        "shows a fraction $o_t$ of what it holds. Inputs have size $m$, both states and all gates "
+        "size $n$; for each gate, $W$ reads the input, $U$ the last hidden state, and $b$ is a "
+        "bias. $σ$ is the logistic function, $I$ the identity matrix; $h_0$ and $c_0$ are given."
     )
     statements.declare(write, vector)
     write.text("The derivatives of the two activations, in terms of their own values:")
@@ -76,7 +78,8 @@ def derive(write: Writer) -> None:
     write.text(
         "Cell state and hidden state form one state $(c_t, h_t)$. The Jacobian of one step, with "
         "the inputs and both earlier states held fixed where they are not differentiated, is a "
-        "block matrix with a row for each state now and a column for each state before."
+        "block matrix with a row for each state now and a column for each state before. Its two "
+        "longer entries are written out first."
     )
     statements.one_step_jacobian(write, scalar, "chain rule within the step")
     statements.one_step_jacobian(write, vector, "chain rule within the step")
@@ -126,7 +129,8 @@ def derive(write: Writer) -> None:
     write.section("The gradient as a sum over time")
     write.text(
         "Each use of a parameter at step $k$ changes both states of that step; the product of the "
-        "Jacobians carries the change to step $T$."
+        "Jacobians carries the change to step $T$. In the vector reading the gradient is that of "
+        "$L = s^⊤ h_T$ with a fixed cotangent $s$."
     )
     expanded = statements.expanded_of(
         write, scalar, "h", "u_f", "immediate effect at $k$, carried to $T$ by $M_T ⋯ M_{k+1}$"

@@ -48,8 +48,9 @@ def derive(write: Writer) -> None:
 
     write.section("The gradient as a sum over time")
     write.text(
-        "Written out, the adjoint is a product of Jacobians. The gradient of $⟨s, h_T⟩$ sums, over "
-        "the step $k$ at which a parameter acts, the immediate effect at $k$ and its way to $T$:"
+        "Written out, the adjoint is a product of Jacobians. In this section $L = s^⊤ h_T$ looks at "
+        "the last state only, through a fixed cotangent $s$. Its gradient sums, over the step $k$ "
+        "at which a parameter acts, the immediate effect at $k$ and its way to $T$:"
     )
     statements.state_to_state(
         write, vector, "h", "h", "one Jacobian per step, the latest on the left"
@@ -112,7 +113,8 @@ def derive(write: Writer) -> None:
 
     write.section("The output layer and the whole loss")
     write.text(
-        "A loss at every step weighs the derivative of every output. Each term of the double sum "
+        "Now $L = ℓ_1 + … + ℓ_T$ again: a loss at every step weighs the derivative of every output. "
+        "Each term of the double sum "
         "is one path: from the use of the weight at step $k$ to the output of step $t$."
     )
     statements.expanded_of(

@@ -90,8 +90,11 @@ def _document(path: Path, progress: Progress) -> Document:
         raise UsageError(f"{path} has no function derive(write)")
     try:
         derive(write)
-    except SymgradError:
+    except FailedCheck:
         raise
+    except SymgradError as error:
+        place = f"document {path.stem!r}, after equation ({write.count})"
+        raise type(error)(f"{place}: {error}") from error
     except Exception as error:
         raise FailedCheck(f"document {path.stem!r}: {type(error).__name__}: {error}") from error
     return document(write.finish())

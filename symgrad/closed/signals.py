@@ -145,6 +145,8 @@ def _free_times(
 
 def _first_horizon(of: Signal, wrt: Signal, times: tuple[tuple[str, Affine, Affine], ...]) -> int:
     lows = [low.const for _, low, _ in times if low.is_const]
+    if of.time.is_const:
+        lows.append(of.time.const)
     if wrt.time.is_const:
         lows.append(wrt.time.const)
     return max([0, *lows])

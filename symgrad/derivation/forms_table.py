@@ -50,7 +50,7 @@ def forms_table(
             "expanded",
             (expanded.label,),
             _scope(expanded.verdict),
-            "one sum over $k$ with the products continued",
+            "one sum over $k$; each product continues the one before",
             expanded.verdict,
         ),
     ]
@@ -80,7 +80,7 @@ def forms_table(
             "unrolled",
             (),
             "any given T",
-            f"{whole} operations per step with all gradients, {forward} of them forward",
+            f"per step {whole} operations for all gradients, of these {forward} for the forward pass",
             recursive.verdict,
         )
     )

@@ -9,7 +9,7 @@ from symgrad.closed.forms import Form
 from symgrad.derivation.evidence import Evidence
 from symgrad.derivation.statements import collapsed_sum
 from symgrad.errors import UsageError
-from symgrad.lang.nodes import Derivative, Name, derivative, name
+from symgrad.lang.nodes import Derivative, Name, derivative, name, signals_in
 from symgrad.lang.program import before_last_step
 from symgrad.verify.verdict import Verdict, weakest
 
@@ -34,6 +34,7 @@ def verdict_of(
         FailedCheck: the table of primitives is wrong.
     """
     evidence = Evidence(cell)
+    _check_reading(cell, subject)
     if isinstance(subject, Gradient):
         return _gradient_verdict(evidence, subject)
     if subject.kind == "elementary":
@@ -44,6 +45,28 @@ def verdict_of(
     if objective is None and isinstance(left, Derivative) and isinstance(left.of, Name):
         objective = final(cell)
     return evidence.form(subject, objective=objective)
+
+
+def _check_reading(cell: Cell, subject: Form | Gradient) -> None:
+    """Refuse a subject whose names are those of another cell or another reading.
+
+    Raises:
+        UsageError: a parameter or a signal that the cell does not have.
+    """
+    if isinstance(subject, Gradient):
+        if subject.cell != cell:
+            raise UsageError(
+                f"the gradient is of cell {subject.cell.name!r} in the {subject.cell.reading} "
+                f"reading, not of {cell.name!r} in the {cell.reading} reading; pass that cell"
+            )
+        return
+    known = {(s.name, s.shape) for s in (*cell.signals, *cell.inputs)}
+    for item in signals_in(subject.left, subject.full):
+        if not item.adjoint and (item.name, item.shape) not in known:
+            raise UsageError(
+                f"{item!r} of the form is no signal of cell {cell.name!r} in the {cell.reading} "
+                "reading; pass the cell that the form was derived from (cell or cell.scalar())"
+            )
 
 
 def _gradient_verdict(evidence: Evidence, gradient: Gradient) -> Verdict:

@@ -51,6 +51,11 @@ class Writer:
         self._count = 0
         self._evidence: dict[int, tuple[Cell, Evidence]] = {}
 
+    @property
+    def count(self) -> int:
+        """How many equations have been written."""
+        return self._count
+
     # ---- structure ----
 
     def section(self, title: str) -> None:

@@ -49,7 +49,8 @@ class Algebra:
         return self.reduce(left * right)
 
     def matmul(self, left: Value, right: Value) -> Value:
-        if not is_array(left) and not is_array(right):
+        if not is_array(left) or not is_array(right):
+            # A plain number stands for a 1 × 1 matrix.
             return self.mul(left, right)
         return self.reduce(left @ right)
 

@@ -211,7 +211,8 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
         shape = (left.shape[0], right.shape[1])
         if is_zero(left) or is_zero(right):
             return full("zeros", shape)
-        if left.is_scalar and right.is_scalar:
+        if left.is_scalar or right.is_scalar:
+            # A 1 × 1 matrix scales the row or the column beside it.
             return mul(left, right)
         for one, other in ((left, right), (right, left)):
             if isinstance(one, Full) and one.kind == "identity":

@@ -42,6 +42,11 @@ def generator(kind: str, *data: object) -> Ratio:
     return Ratio(Poly.atom(Atom(kind, data), Affine(const=1)), _ONE)
 
 
+def _only_entry(value: Value) -> Value:
+    """The entry of a 1 × 1 array; a product of blocks may end in one."""
+    return value[0, 0] if is_array(value) and value.size == 1 else value
+
+
 class RationalFunctions(Algebra):
     """Exact arithmetic with atoms; calls are atoms named by their argument.
 
@@ -66,6 +71,7 @@ class RationalFunctions(Algebra):
         return Ratio(value.under, value.over)
 
     def equal(self, left: Value, right: Value) -> bool:
+        left, right = _only_entry(left), _only_entry(right)
         if is_array(left) and is_array(right):
             pairs = zip(left.ravel(), right.ravel(), strict=True)
             return left.shape == right.shape and all(a.same(b) for a, b in pairs)

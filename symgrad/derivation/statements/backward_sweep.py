@@ -49,7 +49,7 @@ def adjoint_equations(write: Writer, cell: Cell, objective: Objective) -> Gradie
             None,
             "",
         )
-        _adjoint_line(write, cell, gradient, target, left, before, rule, T - 1, "$t < T$")
+        _adjoint_line(write, cell, gradient, target, left, before, rule, T - 1, "$1 ≤ t < T$")
     return gradient
 
 
