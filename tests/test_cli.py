@@ -14,6 +14,8 @@ import pytest
 import symgrad
 from symgrad.cli import main
 from symgrad.errors import FailedCheck, NotSupportedYet
+from symgrad.lang.algebra import Floats
+from symgrad.lang.program import Inputs
 
 ROOT = Path(symgrad.__file__).parent.parent
 STATUS = ("proved: ", "checked: ", "tested: ")
@@ -31,8 +33,12 @@ def process(*arguments: str, **options: object) -> subprocess.CompletedProcess[s
     """A new interpreter that finds the same package."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}, check=False,
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        check=False,
         **options,  # type: ignore[call-overload]
     )
 
@@ -73,8 +79,10 @@ def refused(run):
 # ---- what is imported ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["derive", "--help"],
-                                       ["build", "--help"], ["cells", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["derive", "--help"], ["build", "--help"], ["cells", "--help"]],
+)
 def test_help_and_version_import_no_algebra(arguments: list[str]) -> None:
     found = process("-X", "importtime", "-m", "symgrad", *arguments)
     assert found.returncode == 0
@@ -114,8 +122,15 @@ def test_no_verdict_on_stdout_but_in_json(run, form: str) -> None:
 
 
 def test_exit_2_for_bad_options(run) -> None:
-    for arguments in ([], ["nope"], ["derive"], [*DERIVE, "--form", "wrong"], [*DERIVE, "--T", "x"],
-                      ["derive", "linear"], [*DERIVE, "--objective", "mean"]):
+    for arguments in (
+        [],
+        ["nope"],
+        ["derive"],
+        [*DERIVE, "--form", "wrong"],
+        [*DERIVE, "--T", "x"],
+        ["derive", "linear"],
+        [*DERIVE, "--objective", "mean"],
+    ):
         found = run(*arguments)
         assert (found.code, found.out) == (2, ""), arguments
         assert "symgrad" in found.err
@@ -204,10 +219,28 @@ def test_errors_carry_their_exit_code(run, monkeypatch, error: type, code: int) 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "symgrad", "derive", "lstm", "--of", "h_T", "--wrt", "u_f",
-               "--scalar", "--form", "unrolled", "--T", "300"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          env={**os.environ, "PYTHONPATH": path}) as running:
+    command = [
+        sys.executable,
+        "-m",
+        "symgrad",
+        "derive",
+        "lstm",
+        "--of",
+        "h_T",
+        "--wrt",
+        "u_f",
+        "--scalar",
+        "--form",
+        "unrolled",
+        "--T",
+        "300",
+    ]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    ) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.read(20)
@@ -231,7 +264,10 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         (("derive", "rnn", "--of", "h_T", "--wrt", "w_hh"), "did you mean 'W_h'?"),
         (("derive", "rnn", "--of", "h_T", "--wrt", "w_hh", "--scalar"), "did you mean 'w_h'?"),
         (("derive", "rnn", "--of", "hh_T", "--wrt", "w_h"), "did you mean 'h_T'?"),
-        (("derive", "rnn", "--of", "z", "--wrt", "w_h"), "declares no 'z'; it has the signals h, y, x"),
+        (
+            ("derive", "rnn", "--of", "z", "--wrt", "w_h"),
+            "declares no 'z'; it has the signals h, y, x",
+        ),
         (("derive", "rnn", "--of", "h", "--wrt", "w_h"), "needs a time: h_T, h_t or h_0"),
         (("derive", "rnn", "--of", "h_", "--wrt", "w_h"), "'' is not a time"),
         (("derive", "rnn", "--of", "h_q", "--wrt", "w_h"), "'q' is not a time"),
@@ -257,11 +293,15 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         ((*DERIVE, "--input", "zero", "--immediate"), "ask for one"),
         (("derive", "lstm", "--of", "c_T", "--wrt", "c_k", "--along", "c,zz"), "names 'zz'"),
         (("derive", "lstm", "--of", "c_T", "--wrt", "c_k", "--along", "f"), "add c to --along"),
-        (("derive", "lstm", "--of", "c_t", "--wrt", "c_{t-1}", "--along", "c", "--immediate"),
-         "two different derivatives"),
+        (
+            ("derive", "lstm", "--of", "c_t", "--wrt", "c_{t-1}", "--along", "c", "--immediate"),
+            "two different derivatives",
+        ),
         (("derive", "lstm", "--of", "c_t", "--wrt", "c_{t-2}", "--immediate"), "t or t - 1"),
-        (("derive", "rnn", "--of", "y_T", "--wrt", "w_h", "--form", "unrolled", "--T", "0"),
-         "no value at time 0"),
+        (
+            ("derive", "rnn", "--of", "y_T", "--wrt", "w_h", "--form", "unrolled", "--T", "0"),
+            "no value at time 0",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(refused, arguments, words: str) -> None:
@@ -281,8 +321,19 @@ def test_quantities_that_begin_late_say_so(run) -> None:
     assert found.code == 0
     assert found.out.endswith("for T ≥ 2\n")
     assert "all T ≥ 2" in found.err
-    found = run("derive", "rnn", "--of", "L", "--wrt", "h_0", "--objective", "final", "--scalar",
-                "--form", "recursive")
+    found = run(
+        "derive",
+        "rnn",
+        "--of",
+        "L",
+        "--wrt",
+        "h_0",
+        "--objective",
+        "final",
+        "--scalar",
+        "--form",
+        "recursive",
+    )
     assert found.code == 0
     assert found.out.endswith("dL/dh_0 = w_h δ_1^h   for T ≥ 1\n")
     assert "all T ≥ 1" in found.err
@@ -293,8 +344,21 @@ def test_every_form_is_there_or_refused_with_a_reason(run, cell: str) -> None:
     wrt = {"rnn": "w_h", "lstm": "u_f"}.get(cell, "w")
     for form in ("recursive", "expanded", "closed", "unrolled"):
         for style in ("text", "latex", "python", "json") if cell != "lstm" else ("python",):
-            found = run("derive", cell, "--of", "h_T", "--wrt", wrt, "--form", form, "--T", "2",
-                        "--scalar", "--format", style)
+            found = run(
+                "derive",
+                cell,
+                "--of",
+                "h_T",
+                "--wrt",
+                wrt,
+                "--form",
+                form,
+                "--T",
+                "2",
+                "--scalar",
+                "--format",
+                style,
+            )
             known = form != "closed" or cell.startswith("linear")
             assert found.code == (0 if known else 3), found.err
             assert bool(found.out) == known
@@ -368,7 +432,9 @@ def test_free_times_are_given_within_their_range(run, refused) -> None:
 
 
 def test_numbers_that_grow_long_are_given_up_for_digits(run) -> None:
-    assert value(run(*DERIVE, "--at", "w=1e300,h_0=1", "--T", "2", "--form", "closed")) == "2.0e+300"
+    assert (
+        value(run(*DERIVE, "--at", "w=1e300,h_0=1", "--T", "2", "--form", "closed")) == "2.0e+300"
+    )
     found = run(*DERIVE, "--at", "w=2,h_0=1", "--T", "9999", "--form", "closed")
     assert value(found) == "4.98715902642268e+3013"
     found = run(*DERIVE, "--at", "w=0.999,h_0=1", "--T", "9999", "--form", "expanded")
@@ -381,13 +447,27 @@ def test_a_value_that_is_no_decimal_is_also_given_exactly(run) -> None:
 
 
 def test_losses_are_given_by_their_gradients(run, refused) -> None:
-    asked = ("derive", "linear", "--of", "L", "--wrt", "w", "--form", "recursive", "--T", "2", "--at")
+    asked = (
+        "derive",
+        "linear",
+        "--of",
+        "L",
+        "--wrt",
+        "w",
+        "--form",
+        "recursive",
+        "--T",
+        "2",
+        "--at",
+    )
     assert "no value for dl_h_2" in refused(*asked, "w=3,h_0=5")
     # dL/dw = dl_1 h_0 + dl_2 2 w h_0
     assert value(run(*asked, "w=3,h_0=5,dl_h=1,dl_h_2=7")) == str(5 + 7 * 30)
 
 
-def linear_gradient(w: Fraction, u: Fraction, b: Fraction, h: Fraction, x: list[Fraction]) -> Fraction:
+def linear_gradient(
+    w: Fraction, u: Fraction, b: Fraction, h: Fraction, x: list[Fraction]
+) -> Fraction:
     """dh_T/dw of h_t = w h_{t-1} + u x_t + b, exactly, by a forward sweep."""
     tangent = Fraction(0)
     for value in x:
@@ -401,26 +481,54 @@ def test_elementary_forms_near_an_excluded_point(run, kind: str, w: str) -> None
     """In floating point the geometric series has no correct digit at w = 1 + 1e-9."""
     for rho in ("1.000000001", "1") if kind == "geometric" else ("1",):
         found = run(
-            "derive", "linear-input", "--of", "h_T", "--wrt", "w", "--input", kind, "--T", "50",
-            "--at", f"w={w},u=0.5,b=0.25,h_0=2,x=3,rho={rho}",
+            "derive",
+            "linear-input",
+            "--of",
+            "h_T",
+            "--wrt",
+            "w",
+            "--input",
+            kind,
+            "--T",
+            "50",
+            "--at",
+            f"w={w},u=0.5,b=0.25,h_0=2,x=3,rho={rho}",
         )
         x = Fraction(0 if kind == "zero" else 3)
         inputs = [x * Fraction(rho) ** t for t in range(50)]
-        expected = linear_gradient(Fraction(w), Fraction("0.5"), Fraction("0.25"), Fraction(2), inputs)
+        expected = linear_gradient(
+            Fraction(w), Fraction("0.5"), Fraction("0.25"), Fraction(2), inputs
+        )
         shown = Fraction(value(found).split()[0])
         assert abs(shown - expected) <= Fraction(1, 10**13) * abs(expected)
+
+
+@pytest.mark.parametrize("rho", [1 + 1e-9, 0.5])
+@pytest.mark.parametrize("w", [1 + 1e-9, 1 - 1e-12, 0.9999])
+def test_elementary_forms_keep_their_digits_in_floating_point(w: float, rho: float) -> None:
+    cell = symgrad.CATALOGUE["linear-input"].scalar()
+    form = symgrad.elementary_form(cell, "h_T", "w", "geometric")
+    given = {"w": w, "u": 0.5, "b": 0.25, "x": 3.0, "rho": rho}
+    inputs = Inputs(given, {"h": 2.0}, lambda label, time: 3.0 * rho ** (time - 1))
+    found = symgrad.form_value(cell, form, inputs, 50, Floats(float))
+    series = [3 * Fraction(rho) ** t for t in range(50)]
+    exact = linear_gradient(Fraction(w), Fraction("0.5"), Fraction("0.25"), Fraction(2), series)
+    assert float(found) == pytest.approx(float(exact), rel=1e-12, abs=0)
 
 
 # ---- formats -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [
-    DERIVE,
-    (*DERIVE, "--scalar", "--form", "recursive"),
-    (*DERIVE, "--scalar", "--form", "unrolled", "--T", "3"),
-    ("derive", "lstm", "--of", "c_t", "--wrt", "c_{t-1}"),
-    ("derive", "linear-input", "--of", "h_T", "--input", "constant"),
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        DERIVE,
+        (*DERIVE, "--scalar", "--form", "recursive"),
+        (*DERIVE, "--scalar", "--form", "unrolled", "--T", "3"),
+        ("derive", "lstm", "--of", "c_t", "--wrt", "c_{t-1}"),
+        ("derive", "linear-input", "--of", "h_T", "--input", "constant"),
+    ],
+)
 def test_json_is_one_object(run, arguments) -> None:
     found = run(*arguments, "--format", "json")
     assert (found.code, found.err) == (0, "")
@@ -482,8 +590,10 @@ def test_cells_of_the_user(run, refused, tmp_path: Path) -> None:
         ("import sys\nsys.exit(7)\n", "cannot be imported: SystemExit"),
         ("import nothing_of_that_name\n", "cannot be imported: ModuleNotFoundError"),
         ("x = 1\n", "it declares no Cell"),
-        ("from symgrad import Cell, signal\nh = signal('h')\nc = Cell('c', [(h, h)])\n",
-         "h is used before it is defined"),
+        (
+            "from symgrad import Cell, signal\nh = signal('h')\nc = Cell('c', [(h, h)])\n",
+            "h is used before it is defined",
+        ),
     ],
 )
 def test_files_that_give_no_cell(refused, tmp_path: Path, text: str, words: str) -> None:

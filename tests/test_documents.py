@@ -6,18 +6,18 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tools import require_tool
 
 import symgrad
 from symgrad.cli import main
 from symgrad.derivation.model import Derivation
 from symgrad.derivation.writer import Writer
+from tools import require_tool
 
 ROOT = Path(symgrad.__file__).parent.parent
 DOCUMENTS = ("linear", "lstm", "rnn")
@@ -72,7 +72,9 @@ class Page(HTMLParser):
             self.anchors.append(given["id"])
         if "href" in given:
             self.links.append(given["href"])
-        self.sources += [given[name] for name in ("src", "action", "data", "srcset") if name in given]
+        self.sources += [
+            given[name] for name in ("src", "action", "data", "srcset") if name in given
+        ]
         classes = given.get("class", "").split()
         self.equations += "eq" in classes
         if "v" in classes and tag == "span":
@@ -100,7 +102,7 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """All three documents, once."""
     out = tmp_path_factory.mktemp("built") / "new" / "folder"
     made: dict[str, Derivation] = {}
@@ -112,10 +114,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Writer, "finish", keep)
-        code = main(["build", "--from", str(ROOT / "derivations"), "--out", str(out),
-                     "--format", "html,tex,md"])
+        code = main(
+            [
+                "build",
+                "--from",
+                str(ROOT / "derivations"),
+                "--out",
+                str(out),
+                "--format",
+                "html,tex,md",
+            ]
+        )
     assert code == 0
-    yield Built(out, made)
+    return Built(out, made)
 
 
 # ---- what is written ------------------------------------------------------------------------
@@ -140,7 +151,8 @@ def test_every_displayed_equation_has_a_verdict(built: Built, name: str) -> None
         assert f"eq-{step.label}" in page.anchors
     displayed = re.findall(
         r'<div class="eq" id="eq-(\d+)">.*?<p class="why"><span class="v (\w+)">',
-        built.text(f"{name}.html"), re.S,
+        built.text(f"{name}.html"),
+        re.S,
     )
     assert displayed == [(step.label, step.verdict.status) for step in steps]
     markdown = built.text(f"{name}.md")
@@ -185,7 +197,7 @@ def test_pages_ask_nothing_of_the_network(built: Built) -> None:
 
 
 def test_nothing_internal_leaks_into_the_output(built: Built) -> None:
-    machine = {str(ROOT), str(Path.home()), str(built.out), os.getcwd(), "/tmp/"}
+    machine = {str(ROOT), str(Path.home()), str(built.out), os.getcwd(), tempfile.gettempdir()}
     for path in built.out.iterdir():
         text = path.read_text(encoding="utf-8")
         for leak in ("Dummy", "object at 0x", "<class ", "<lambda>", "Traceback", *machine):
@@ -197,11 +209,16 @@ def test_nothing_internal_leaks_into_the_output(built: Built) -> None:
 # ---- the same again ----------------------------------------------------------------------
 
 
-def build(*arguments: str, seed: str = "0", code: str | None = None) -> subprocess.CompletedProcess[str]:
+def build(
+    *arguments: str, seed: str = "0", code: str | None = None
+) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     command = ["-m", "symgrad"] if code is None else ["-c", code]
     return subprocess.run(
-        [sys.executable, *command, "build", *arguments], capture_output=True, text=True, check=False,
+        [sys.executable, *command, "build", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
         encoding="utf-8",
         env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
     )
@@ -209,8 +226,16 @@ def build(*arguments: str, seed: str = "0", code: str | None = None) -> subproce
 
 def test_a_second_build_elsewhere_gives_the_same_bytes(built: Built, tmp_path: Path) -> None:
     """In another process, with other hashes and in another folder."""
-    found = build("linear", "--from", str(ROOT / "derivations"), "--out", str(tmp_path / "b"),
-                  "--format", "html,tex,md", seed="4711")
+    found = build(
+        "linear",
+        "--from",
+        str(ROOT / "derivations"),
+        "--out",
+        str(tmp_path / "b"),
+        "--format",
+        "html,tex,md",
+        seed="4711",
+    )
     assert found.returncode == 0, found.stderr
     compared = [path for path in (tmp_path / "b").iterdir() if path.name != "index.html"]
     assert len(compared) == 4
@@ -267,8 +292,18 @@ class Folder:
         (self.source / f"{name}.py").write_text(text)
 
     def build(self, *names: str) -> tuple[int, str]:
-        code = main(["build", *names, "--from", str(self.source), "--out", str(self.out),
-                     "--format", "html,tex,md"])
+        code = main(
+            [
+                "build",
+                *names,
+                "--from",
+                str(self.source),
+                "--out",
+                str(self.out),
+                "--format",
+                "html,tex,md",
+            ]
+        )
         streams = self.capsys.readouterr()
         assert streams.out.count("\n") <= 1
         return code, streams.err
@@ -294,8 +329,11 @@ def stated(right: str, *, least: str = "tested", scalar: bool = True) -> str:
 
 def test_a_wrong_equation_stops_its_document_and_no_other(folder: Folder) -> None:
     folder.write("other", stated("form.right"))
-    assert folder.build() == (0, "symgrad: built good (good.html, good.md, good.tex)\n"
-                                 "symgrad: built other (other.html, other.md, other.tex)\n")
+    assert folder.build() == (
+        0,
+        "symgrad: built good (good.html, good.md, good.tex)\n"
+        "symgrad: built other (other.html, other.md, other.tex)\n",
+    )
     (folder.out / "other-1.svg").write_text("an old figure")
     (folder.out / "other.pdf").write_text("an old file")
     (folder.out / "otherwise.html").write_text("of somebody else")
@@ -338,7 +376,7 @@ def test_a_wrong_entry_of_the_table_stops_what_uses_it(tmp_path: Path) -> None:
     (tmp_path / "from").mkdir()
     (tmp_path / "from" / "uses.py").write_text(
         GOOD.replace('CATALOGUE["linear"]', 'CATALOGUE["rnn"]')
-        + '    from symgrad import expanded_form, verdict_of\n'
+        + "    from symgrad import expanded_form, verdict_of\n"
         + '    cell = CATALOGUE["rnn"].scalar()\n'
         + '    form = expanded_form(cell, "h_T", "w_h")\n'
         + '    write.state(cell, form.left, (form.right,), "", lambda: verdict_of(cell, form))\n'
@@ -354,8 +392,15 @@ def test_a_wrong_entry_of_the_table_stops_what_uses_it(tmp_path: Path) -> None:
         "object.__setattr__(head, 'partials', lambda ans, a: (const(1) - ans,))\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    found = build("--from", str(tmp_path / "from"), "--out", str(tmp_path / "out"), "--format", "html",
-                  code=broken)
+    found = build(
+        "--from",
+        str(tmp_path / "from"),
+        "--out",
+        str(tmp_path / "out"),
+        "--format",
+        "html",
+        code=broken,
+    )
     assert found.returncode == 1, found.stderr
     assert "the table of primitives is wrong at tanh" in found.stderr
     assert "symgrad/ops/table.py" in found.stderr
@@ -408,7 +453,10 @@ def test_a_document_that_cannot_be_written_leaves_nothing_behind(
     ],
 )
 def test_what_cannot_be_built_is_said_first(
-    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -430,8 +478,10 @@ def test_without_tex_pdf_is_left_out_with_a_word(
     assert main(["build", "--from", str(folder.source), "--out", str(folder.out)]) == 0
     assert "no TeX found" in capsys.readouterr().err
     assert folder.files == BUILT
-    assert main(["build", "--from", str(folder.source), "--out", str(folder.out),
-                 "--format", "pdf"]) == 2
+    assert (
+        main(["build", "--from", str(folder.source), "--out", str(folder.out), "--format", "pdf"])
+        == 2
+    )
     assert "install TeX" in capsys.readouterr().err
 
 

@@ -7,9 +7,11 @@ come from the loops below, which were written from the cells' definitions.
 from __future__ import annotations
 
 import cmath
+import contextlib
+import io
 import random
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from symgrad.cli import main
+from symgrad.derivation import request
+from symgrad.derivation.evidence import Evidence
 
 TIMES = (0, 1, 2, 5)
 EXACT = 1e-9
@@ -70,7 +74,9 @@ def point(cell: str, **fixed: float) -> Values:
     return found | fixed
 
 
-def run(cell: str, values: Values, T: int, nudge: tuple[str, int, complex] | None = None) -> Signals:
+def run(
+    cell: str, values: Values, T: int, nudge: tuple[str, int, complex] | None = None
+) -> Signals:
     """Every signal at every time; ``nudge`` is added to one of them as it is computed."""
     step, _, states = CELLS[cell]
     now = {name: values[f"{name}_0"] for name in states}
@@ -108,11 +114,15 @@ def derivative(cell: str, of: str, when: str, values: Values, wrt: str, T: int) 
 @cache
 def printed(*arguments: str) -> tuple[str, ...]:
     """The lines on stdout of one command."""
-    import contextlib
-    import io
-
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+    # What is printed is judged here by its values; the command's own checks may be short.
+    quick = partial(Evidence, thorough=False)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        patch.setattr(request, "Evidence", quick)
         code = main(["derive", *arguments, "--scalar", "--format", "python"])
     assert code == 0, arguments
     return tuple(out.getvalue().splitlines())
@@ -186,7 +196,9 @@ def test_the_paths_of_the_lstm_over_five_steps() -> None:
     assert close(found, derivative("lstm", "h", "final", values, "u_f", T))
 
 
-@pytest.mark.xfail(strict=True, reason="SymPy lifts a Piecewise out of a sum in a sum: paths.sum_over")
+@pytest.mark.xfail(
+    strict=True, reason="SymPy lifts a Piecewise out of a sum in a sum: paths.sum_over"
+)
 def test_the_closed_form_of_a_sum_over_time() -> None:
     (line,) = printed("linear-input", "--of", "L", "--wrt", "w", "--form", "closed")
     assert {s.name for s in read(line).free_symbols} <= {"w", "u", "b", "T"}
@@ -232,8 +244,10 @@ def test_closed_forms_hold_at_the_special_weights(cell: str, wrt: str, w: int) -
 
 
 @pytest.mark.parametrize("w", [0, 1, 0.75])
-@pytest.mark.parametrize(("kind", "rho"), [("zero", 2.0), ("constant", 1.0), ("geometric", 0.5),
-                                           ("geometric", 1.0), ("geometric", 0.75)])
+@pytest.mark.parametrize(
+    ("kind", "rho"),
+    [("zero", 2.0), ("constant", 1.0), ("geometric", 0.5), ("geometric", 1.0), ("geometric", 0.75)],
+)
 def test_elementary_forms_with_their_conditions(kind: str, rho: float, w: float) -> None:
     x = 0.0 if kind == "zero" else 1.7
     values = point("linear-input", w=w) | {f"x_{t}": x * rho ** (t - 1) for t in range(1, 7)}
@@ -244,7 +258,9 @@ def test_elementary_forms_with_their_conditions(kind: str, rho: float, w: float)
         names = {name: sympy.Symbol(name) for name in ("w", "u", "b", "x", "rho", "T")}
         formula = sympy.sympify(line, locals=names)
         for T in TIMES:
-            found = formula.subs(names["T"], T).subs({names[n]: exact[n] for n in names if n != "T"})
+            found = formula.subs(names["T"], T).subs(
+                {names[n]: exact[n] for n in names if n != "T"}
+            )
             found = found.subs(sympy.Function("h")(0), exact["h_0"]).doit()
             if wrt:
                 expected = derivative("linear-input", "h", "final", values, wrt, T)
@@ -271,7 +287,9 @@ def test_the_direct_path_is_the_product_of_forget_gates() -> None:
 class Equations:
     """Runs printed ``Eq`` lines from what they say: forwards, then backwards in time."""
 
-    def __init__(self, lines: tuple[str, ...], values: Values, T: int, k: int | None = None) -> None:
+    def __init__(
+        self, lines: tuple[str, ...], values: Values, T: int, k: int | None = None
+    ) -> None:
         self.values, self.T = values, T
         self.signals: dict[tuple[str, int], float] = {
             (n.removesuffix("_0"), 0): v for n, v in values.items() if n in ("h_0", "c_0")
@@ -302,8 +320,11 @@ class Equations:
         raise AssertionError(line)
 
     def value(self, right: Any, times: dict[str, int]) -> float:
-        here = {s: ({"T": self.T} | times)[s.name] for s in right.free_symbols
-                if s.name in ({"T": self.T} | times)}
+        here = {
+            s: ({"T": self.T} | times)[s.name]
+            for s in right.free_symbols
+            if s.name in ({"T": self.T} | times)
+        }
         done = right.subs(here).doit()
         calls = {call: self.call(call) for call in done.atoms(AppliedUndef)}
         plain = {s: self.values[s.name] for s in done.free_symbols if s.name in self.values}
@@ -351,7 +372,9 @@ def test_equations_read_back_compute_the_derivative(
         if form == "unrolled":
             asked += ["--T", str(T)]
         lines = printed(*asked)
-        found = Equations(lines, values, T).result if form == "recursive" else straight(lines, values)
+        found = (
+            Equations(lines, values, T).result if form == "recursive" else straight(lines, values)
+        )
         assert close(found, derivative(cell, name, when, values, wrt, T)), (T, found)
 
 
@@ -384,9 +407,7 @@ def straight(lines: tuple[str, ...], values: Values) -> float:
             label, time = call.func.__name__, int(call.args[0])
             given = f"dl_{time}" if label.startswith("dl_") else f"{label}_{time}"
             calls[call] = known[call] if call in known else values[given]
-        plain = {
-            s: known[s] if s in known else values[s.name] for s in right.free_symbols
-        }
+        plain = {s: known[s] if s in known else values[s.name] for s in right.free_symbols}
         result = known[left] = float(right.subs(calls).subs(plain))
     return result
 

@@ -8,8 +8,21 @@ from typing import Any
 
 import pytest
 
-from symgrad import CATALOGUE, Cell, backward, exp, expanded_form, final, input_signal, loss, param
-from symgrad import sigma, signal, sizes, tanh
+from symgrad import (
+    CATALOGUE,
+    Cell,
+    backward,
+    exp,
+    expanded_form,
+    final,
+    input_signal,
+    loss,
+    param,
+    sigma,
+    signal,
+    sizes,
+    tanh,
+)
 from symgrad.errors import UsageError
 from symgrad.evaluate.unrolled import StraightLine, straight_line
 from symgrad.lang.algebra import Floats
@@ -26,7 +39,9 @@ def gru() -> Cell:
     x, z, r, c, h = input_signal("x", m), *(signal(s, n) for s in "zrch")
 
     def affine(gate: str, state: Any) -> Any:
-        return param(f"W_{gate}", n, m) @ x + param(f"U_{gate}", n, n) @ state + param(f"b_{gate}", n)
+        return (
+            param(f"W_{gate}", n, m) @ x + param(f"U_{gate}", n, n) @ state + param(f"b_{gate}", n)
+        )
 
     return Cell(
         "gru",

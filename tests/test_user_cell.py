@@ -142,7 +142,7 @@ def test_the_leaky_integrator_has_closed_forms(cells: dict[str, Cell]) -> None:
 
 
 def test_the_others_have_none_and_say_why(cells: dict[str, Cell]) -> None:
-    with pytest.raises(NoClosedForm, match="not linear in r_{t-1}"):
+    with pytest.raises(NoClosedForm, match=r"not linear in r_\{t-1\}"):
         closed_form(cells["readout"].scalar(), "r_T", "p")
     with pytest.raises(NoClosedForm, match=r"2 states \(s, h\)"):
         closed_form(cells["gated"].scalar(), "h_T", "u_g")
@@ -245,11 +245,24 @@ def test_they_get_a_document(file: Path, tmp_path: Path, name: str, capsys) -> N
     (tmp_path / "from" / "mine.py").write_text(
         f"import sys\nsys.path.insert(0, {str(file.parent)!r})\n" + DOCUMENT.format(name=name)
     )
-    code = main(["build", "--from", str(tmp_path / "from"), "--out", str(tmp_path / "out"),
-                 "--format", "html,tex,md"])
+    code = main(
+        [
+            "build",
+            "--from",
+            str(tmp_path / "from"),
+            "--out",
+            str(tmp_path / "out"),
+            "--format",
+            "html,tex,md",
+        ]
+    )
     assert code == 0, capsys.readouterr().err
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "mine.html", "mine.tex", "mine.md", "mine-1.svg", "index.html",
+        "mine.html",
+        "mine.tex",
+        "mine.md",
+        "mine-1.svg",
+        "index.html",
     }
     page = (tmp_path / "out" / "mine.html").read_text()
     assert page.count('<div class="eq"') > 10
@@ -257,9 +270,15 @@ def test_they_get_a_document(file: Path, tmp_path: Path, name: str, capsys) -> N
     assert '<span class="v refuted' not in page
 
 
-@pytest.mark.parametrize(("name", "of", "wrt"), [
-    ("leaky", "v_T", "a"), ("gated", "h_T", "U_g"), ("readout", "y_T", "p"), ("readout", "L", "C"),
-])
+@pytest.mark.parametrize(
+    ("name", "of", "wrt"),
+    [
+        ("leaky", "v_T", "a"),
+        ("gated", "h_T", "U_g"),
+        ("readout", "y_T", "p"),
+        ("readout", "L", "C"),
+    ],
+)
 def test_every_form_from_the_command_line(
     file: Path, name: str, of: str, wrt: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -267,8 +286,23 @@ def test_every_form_from_the_command_line(
         # The unrolled form carries the verdict of the recursive one; vectors take their time.
         slow = form == "unrolled"
         for reading in (("--scalar",),) if slow else ((), ("--scalar",)):
-            code = main(["derive", f"{file}:{name}", "--of", of, "--wrt", wrt, "--form", form,
-                         "--T", "3", "--format", "json", *reading])
+            code = main(
+                [
+                    "derive",
+                    f"{file}:{name}",
+                    "--of",
+                    of,
+                    "--wrt",
+                    wrt,
+                    "--form",
+                    form,
+                    "--T",
+                    "3",
+                    "--format",
+                    "json",
+                    *reading,
+                ]
+            )
             out = capsys.readouterr().out
             if form == "closed" and name != "leaky":
                 assert (code, out) == (3, "")
@@ -283,8 +317,22 @@ def test_a_value_of_the_leaky_integrator(file: Path, capsys: pytest.CaptureFixtu
     draw = Random(5)
     a, w, b, v, x = (round(draw.uniform(0.1, 1), 3) for _ in range(5))
     for form in ("closed", "expanded", "recursive"):
-        code = main(["derive", f"{file}:leaky", "--of", "v_T", "--wrt", "a", "--form", form, "--T", "6",
-                     "--at", f"a={a},w={w},b={b},v_0={v},x={x}"])
+        code = main(
+            [
+                "derive",
+                f"{file}:leaky",
+                "--of",
+                "v_T",
+                "--wrt",
+                "a",
+                "--form",
+                form,
+                "--T",
+                "6",
+                "--at",
+                f"a={a},w={w},b={b},v_0={v},x={x}",
+            ]
+        )
         out = capsys.readouterr().out
         assert code == 0
         state, tangent = v, 0.0
@@ -307,7 +355,9 @@ def test_one_declared_in_place() -> None:
     (n,) = sizes("n")
     p, u = signal("p", n), input_signal("u", n)
     z, c = signal("z", n), param("c", n)
-    cell = Cell("pair", [(z, sigma(c * p.prev + u)), (p, (1 - z) * p.prev + z * tanh(u))], inputs=[u])
+    cell = Cell(
+        "pair", [(z, sigma(c * p.prev + u)), (p, (1 - z) * p.prev + z * tanh(u))], inputs=[u]
+    )
     assert [s.name for s in cell.states] == ["p"]
     for each in (cell, cell.scalar()):
         assert verdict_of(each, backward(each, final(each))).holds

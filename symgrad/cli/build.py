@@ -34,7 +34,9 @@ def build_command(options: argparse.Namespace) -> int:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot write to {out}: {error.strerror}; name another folder with --out") from error
+        raise UsageError(
+            f"cannot write to {out}: {error.strerror}; name another folder with --out"
+        ) from error
     progress = Progress()
     failures = 0
     for path in modules:
@@ -66,7 +68,7 @@ def _formats(text: str | None) -> tuple[str, ...]:
     if not chosen:
         raise UsageError(f"--format is empty; it may be some of {','.join(FORMATS)}")
     if "pdf" in chosen and not pdf_available():
-        raise UsageError("--format pdf needs latexmk or pdflatex, and neither was found; install TeX")
+        raise UsageError("--format pdf needs latexmk or pdflatex; neither was found, install TeX")
     return chosen
 
 

@@ -12,7 +12,8 @@ from symgrad.cell import Cell
 from symgrad.cell.quantity import read_name, read_signal, unknown
 from symgrad.cli.loading import load_cell
 from symgrad.cli.values import evaluated, read_values
-from symgrad.derivation.request import Answer, Request, answer
+from symgrad.derivation.question import Answer, FormName, Request, When
+from symgrad.derivation.request import answer
 from symgrad.errors import UsageError
 from symgrad.evaluate import equation_text, python_text
 from symgrad.lang.affine import T, t
@@ -53,12 +54,12 @@ def read_request(options: argparse.Namespace) -> Request:
     wrt = None if options.wrt is None else read_name(cell, options.wrt)
     if options.T is not None and options.T < 0:
         raise UsageError(f"--T {options.T}: the horizon must be a nonnegative integer")
-    when = options.objective or ("sum" if of is None else "final")
-    form = options.form or ("closed" if options.input or wrt is None else "expanded")
+    when: When = options.objective or ("sum" if of is None else "final")
+    form: FormName = options.form or ("closed" if options.input or wrt is None else "expanded")
     if options.input and form != "closed":
         raise UsageError(f"--input gives a closed form; it cannot go with --form {form}")
     if wrt is None and form != "closed":
-        raise UsageError(f"--form {form} needs --wrt NAME; without it only the closed form is asked")
+        raise UsageError(f"--form {form} needs --wrt NAME; without it there is the closed form")
     along = tuple(part.strip() for part in options.along.split(",")) if options.along else ()
     along = tuple(cell.declared_name(part) or part for part in along)
     for item in (of, wrt):
@@ -66,9 +67,7 @@ def read_request(options: argparse.Namespace) -> Request:
             _check_time(cell, item)
     if isinstance(wrt, Signal) and of is not None:
         _check_order(of, wrt)
-    return Request(
-        cell, of, wrt, form, when, options.immediate, along, options.T, options.input
-    )
+    return Request(cell, of, wrt, form, when, options.immediate, along, options.T, options.input)
 
 
 def _quantity(cell: Cell, text: str) -> Signal | None:
@@ -90,7 +89,9 @@ def _check_time(cell: Cell, item: Signal) -> None:
         raise UsageError(f"{item!r}: only states have a value at time 0")
     if time.names and time.const > 0:
         (letter,) = time.names
-        raise UsageError(f"{item!r}: write the later of two times as {letter}, the other as {letter}-1")
+        raise UsageError(
+            f"{item!r}: write the later of two times as {letter}, the other as {letter}-1"
+        )
 
 
 def _check_order(of: Signal, wrt: Signal) -> None:

@@ -38,29 +38,40 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     build = commands.add_parser("build", help="build derivation documents")
     build.add_argument("names", nargs="*", metavar="NAME", help="documents; default: all")
     build.add_argument(
-        "--from", dest="source", default="derivations", metavar="DIR",
+        "--from",
+        dest="source",
+        default="derivations",
+        metavar="DIR",
         help="folder of document modules (default: derivations)",
     )
     build.add_argument(
         "--out", default="build", metavar="DIR", help="folder to write to (default: build)"
     )
     build.add_argument(
-        "--format", default=None, metavar="LIST",
+        "--format",
+        default=None,
+        metavar="LIST",
         help="some of html,tex,md,pdf (default: all; pdf where TeX is installed)",
     )
-    build.add_argument("--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS)
+    build.add_argument(
+        "--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS
+    )
 
 
 def _add_cells(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     cells = commands.add_parser("cells", help="the catalogue, or one cell of it")
     cells.add_argument("name", nargs="?", metavar="NAME", help="a cell, or FILE.py:NAME")
     cells.add_argument("--scalar", action="store_true", help="the scalar reading")
-    cells.add_argument("--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS)
+    cells.add_argument(
+        "--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS
+    )
 
 
 def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     derive = commands.add_parser(
-        "derive", help="derive a gradient in one of its forms", epilog=_DERIVE_EPILOG,
+        "derive",
+        help="derive a gradient in one of its forms",
+        epilog=_DERIVE_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     derive.add_argument("cell", metavar="CELL", help="a cell of the catalogue, or FILE.py:NAME")
@@ -68,11 +79,14 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--of", required=True, metavar="QUANTITY", help="a signal with its time (h_T, c_t), or L"
     )
     derive.add_argument(
-        "--wrt", metavar="NAME",
-        help="a parameter, x_k, h_0, or a signal with its time; without it the closed form of a state",
+        "--wrt",
+        metavar="NAME",
+        help="a parameter, x_k, h_0, or a signal with its time; without it a state's closed form",
     )
     derive.add_argument(
-        "--form", choices=("recursive", "expanded", "closed", "unrolled"), default=None,
+        "--form",
+        choices=("recursive", "expanded", "closed", "unrolled"),
+        default=None,
         help="default: expanded",
     )
     derive.add_argument("--T", type=int, default=None, metavar="N", help="the horizon, for numbers")
@@ -85,16 +99,18 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--along", metavar="NAMES", default=None, help="only paths through these signals: c or c,h"
     )
     derive.add_argument(
-        "--input", choices=("zero", "constant", "geometric"), default=None,
+        "--input",
+        choices=("zero", "constant", "geometric"),
+        default=None,
         help="elementary closed form for this kind of input",
     )
     derive.add_argument(
         "--at", metavar="VALUES", default=None, help="evaluate: w=0.9,h_0=1 (with --T)"
     )
+    derive.add_argument("--format", choices=("text", "latex", "python", "json"), default="text")
     derive.add_argument(
-        "--format", choices=("text", "latex", "python", "json"), default="text"
+        "--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS
     )
-    derive.add_argument("--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,8 @@ from symgrad.adjoint.objective import loss_gradient
 from symgrad.adjoint.reverse import backward, lam
 from symgrad.cell import Cell
 from symgrad.cell.quantity import cell_param, read_signal
-from symgrad.derivation.request import Answer, Request, objective_of
+from symgrad.derivation.question import Answer, Request
+from symgrad.derivation.request import objective_of
 from symgrad.errors import UsageError
 from symgrad.evaluate.forms import form_value
 from symgrad.lang.affine import Affine, T, as_affine
@@ -92,10 +93,13 @@ class _ShortRationals(Rationals):
     """Exact numbers while they are short."""
 
     def reduce(self, value: Value) -> Value:
-        if isinstance(value, Fraction):
-            if value.numerator.bit_length() + value.denominator.bit_length() > _LONGEST:
-                raise _TooLong
+        if isinstance(value, Fraction) and _bits(value) > _LONGEST:
+            raise _TooLong
         return value
+
+
+def _bits(value: Fraction) -> int:
+    return value.numerator.bit_length() + value.denominator.bit_length()
 
 
 def evaluated(request: Request, found: Answer, values: dict[str, Fraction]) -> str:
@@ -113,7 +117,8 @@ def evaluated(request: Request, found: Answer, values: dict[str, Fraction]) -> s
     if horizon > _LAST_HORIZON:
         raise UsageError(f"--at evaluates up to T = {_LAST_HORIZON}, not {horizon}")
     if horizon < found.first:
-        raise UsageError(f"{found.lines[-1].left!r} is said for T ≥ {found.first}, not T = {horizon}")
+        left = found.lines[-1].left
+        raise UsageError(f"{left!r} is said for T ≥ {found.first}, not T = {horizon}")
     roots = [line.right for line in found.lines] + [e.value for e in cell.equations]
     calls = any(isinstance(n, Apply) and n.head.elementwise for n in walk(*roots))
     algebras: list[Algebra] = [Multiprecision(60)]
@@ -135,7 +140,11 @@ def evaluated(request: Request, found: Answer, values: dict[str, Fraction]) -> s
 
 
 def _value(
-    request: Request, found: Answer, values: dict[str, Fraction], inputs: Inputs, horizon: int,
+    request: Request,
+    found: Answer,
+    values: dict[str, Fraction],
+    inputs: Inputs,
+    horizon: int,
     algebra: Algebra,
 ) -> Value:
     if found.form is not None:
@@ -200,8 +209,7 @@ def _shown(value: Value) -> str:
 
     if not isinstance(value, Fraction):
         return str(mpmath.nstr(value, 15))
-    size = value.numerator.bit_length() + value.denominator.bit_length()
-    exact = str(value) if size <= 200 else ""
+    exact = str(value) if _bits(value) <= 200 else ""
     if value.denominator == 1 and exact:
         return exact
     context = mpmath.MPContext()

@@ -64,7 +64,10 @@ def solve(a: Expr, drive: Sequence, start: Expr) -> Sequence:
         if sympy.cancel(coefficient) == 0:
             continue
         resonant = sympy.expand(base - a) == 0
-        degree = sympy.Poly(coefficient, STEP).degree() + (1 if resonant else 0)
+        try:
+            degree = sympy.Poly(sympy.expand(coefficient), STEP).degree() + (1 if resonant else 0)
+        except sympy.PolynomialError as error:
+            raise NoClosedForm(f"no closed form known: {coefficient} is no polynomial") from error
         unknowns = [sympy.Symbol(f"q{i}") for i in range(degree + 1)]
         q = sum(u * STEP**i for i, u in enumerate(unknowns))
         equation = sympy.expand(base * q.subs(STEP, STEP + 1) - a * q - coefficient)

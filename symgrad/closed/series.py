@@ -59,7 +59,7 @@ def input_values(cell: Cell, kind: str) -> dict[str, Node]:
     if kind == "constant":
         return {x.name: param(x.name) for x in cell.inputs}
     if kind == "geometric":
-        used = {p.name for p in cell.params} | {s.name for s in cell.signals}
+        used = {p.name for p in cell.params} | {s.name for s in (*cell.signals, *cell.inputs)}
         ratio = next(r for r in ("rho", "r", "q", "ratio") if r not in used)
         return {x.name: param(x.name) * param(ratio) ** (t - 1) for x in cell.inputs}
     raise UsageError(f"no input {kind!r}; it may be zero, constant or geometric")
@@ -266,6 +266,9 @@ def _branch(
     else:
         parts = solved.derivative(slope, push)
     right, first = _written(translator, parts, zero_start(problem))
+    if is_zero(factor):
+        # The state before is forgotten at once: the formula speaks of T >= 1 only.
+        first = max(first, 1)
     recurrence = _recurrence(problem, conditions, here)
     others = tuple(
         OPERATORS["sub"](target, value)

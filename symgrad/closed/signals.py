@@ -62,7 +62,7 @@ def signal_form(cell: Cell, of: Signal, wrt: Signal, along: tuple[str, ...]) -> 
         right,
         moving.where if _uses(right, moving.where) else (),
         times,
-        _first_horizon(of, wrt, times),
+        _first_horizon(cell, of, wrt, times, _trivial_entry(cell, wrt, moving, along)),
         recurrence,
     )
 
@@ -143,12 +143,23 @@ def _free_times(
     return tuple(times)
 
 
-def _first_horizon(of: Signal, wrt: Signal, times: tuple[tuple[str, Affine, Affine], ...]) -> int:
+def _first_horizon(
+    cell: Cell,
+    of: Signal,
+    wrt: Signal,
+    times: tuple[tuple[str, Affine, Affine], ...],
+    trivial: bool,
+) -> int:
+    """The smallest T at which both signals exist: only states have a value at time 0."""
     lows = [low.const for _, low, _ in times if low.is_const]
-    if of.time.is_const:
-        lows.append(of.time.const)
-    if wrt.time.is_const:
-        lows.append(wrt.time.const)
+    for time, earliest in (
+        (of.time, 0 if cell.is_state(of.name) else 1),
+        (wrt.time, 0 if trivial or wrt.time.is_const else 1),
+    ):
+        if time.is_const:
+            lows.append(time.const)
+        elif time.names == {"T"}:
+            lows.append(earliest - time.const)
     return max([0, *lows])
 
 

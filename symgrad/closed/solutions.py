@@ -130,6 +130,8 @@ def written_states(cell: Cell, linear: LinearState, value: Node) -> Node:
 
     def change(item: Node) -> Node:
         if isinstance(item, Signal) and item.name in {s.name for s in cell.signals}:
+            if item.name != linear.state.name and cell.is_state(item.name):
+                raise NoClosedForm(f"no closed form known: {item!r} is a second state")
             if item.name != linear.state.name:
                 whole = written_out(cell, cell.equation_of(item))
                 return transform(at(whole, item.time), change)

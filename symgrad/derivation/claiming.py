@@ -9,19 +9,25 @@ from symgrad.adjoint.objective import Objective
 from symgrad.adjoint.reverse import Gradient
 from symgrad.cell import Cell
 from symgrad.closed.series import input_values, with_inputs
-from symgrad.lang.affine import as_affine
+from symgrad.lang.affine import Affine, T, as_affine, t
 from symgrad.lang.algebra import Value
 from symgrad.lang.nodes import (
     Apply,
+    Condition,
+    Derivative,
     Node,
+    Param,
     Signal,
+    cases,
     param,
     params_in,
     signal,
     signals_in,
     substitute_indices,
+    sum_over,
 )
-from symgrad.lang.program import Equation, Program, Sweep
+from symgrad.lang.program import Equation, Program, Sweep, at_last_step, before_last_step
+from symgrad.ops.build import is_zero
 from symgrad.verify.axioms import Entry
 from symgrad.verify.formula import Weights
 from symgrad.verify.onestep import AdjointProof
@@ -117,3 +123,44 @@ def adjoint_proof(cell: Cell, gradient: Gradient, entries: Mapping[str, Entry]) 
         {x.name: gradient.adjoints[x.name] for x in cell.inputs},
         given,
     )
+
+
+def stated_by(gradient: Gradient, left: Node, right: Node) -> bool:
+    """Whether a statement is one of the gradient's own equations, as it stands."""
+    if not isinstance(left, Derivative):
+        return False
+    wrt = left.wrt
+    if isinstance(wrt, Param):
+        term = gradient.terms.get(wrt.name)
+        return term is not None and right in (collapsed_sum(term), sum_over("t", 1, T, term))
+    if not isinstance(wrt, Signal):
+        return False
+    if wrt.adjoint == "pre":
+        values = [
+            e.value
+            for e in gradient.equations
+            if e.target.adjoint == "delta" and e.target.name == wrt.name
+        ]
+        return any(right in _versions(value, wrt.time, t) for value in values)
+    if wrt.time == as_affine(0):
+        value = gradient.start.get(wrt.name)
+        return value is not None and right in _versions(value, wrt.time, T)
+    return right in _versions(gradient.adjoints[wrt.name], wrt.time, t)
+
+
+def _versions(value: Node, time: Affine, moving: Affine) -> tuple[Node, ...]:
+    """An equation at a time: the last step's, the others', and both by cases."""
+    last, before = at_last_step(value), before_last_step(value)
+    end = as_affine(0) if moving == T else T
+    both = cases([(last, (Condition(moving, "=", end),)), (before, ())])
+    at_this = {} if moving == T else {"t": time}
+    return tuple(substitute_indices(node, at_this) for node in (last, before, both))
+
+
+def collapsed_sum(term: Node) -> Node:
+    """Σ_t of a term; a term with the bracket [t = T] is its value at T alone."""
+    if is_zero(term):
+        return term
+    if before_last_step(term) is not term and is_zero(before_last_step(term)):
+        return substitute_indices(at_last_step(term), {"t": T})
+    return sum_over("t", 1, T, term)

@@ -22,9 +22,15 @@ from symgrad.derivation.claiming import (
     given_nodes,
     input_program,
     objective_weights,
+    stated_by,
 )
 from symgrad.derivation.entries import proved_entries
-from symgrad.derivation.foundations import ProofParts, as_induction, foundations
+from symgrad.derivation.foundations import (
+    ProofParts,
+    as_induction,
+    equations_as_proved,
+    foundations,
+)
 from symgrad.lang.affine import Affine, T, as_affine, t
 from symgrad.lang.nodes import (
     Condition,
@@ -51,7 +57,7 @@ class Evidence:
 
     cell: Cell
     thorough: bool = True
-    _adjoint: dict[Objective, Verdict] = field(default_factory=dict)
+    _adjoint: dict[Objective, tuple[Gradient, Verdict]] = field(default_factory=dict)
     _runs: Runs = field(default_factory=Runs)
     _explicit: Program | None = None
 
@@ -186,7 +192,7 @@ class Evidence:
         if verdict.status != "proved":
             return verdict
         below = foundations(self.cell, form, proved_entries(self.cell))
-        if not all(part.replay() for part in below):
+        if below is None or not all(part.replay() for part in below):
             return Verdict(
                 "undecided", verdict.scope, ("the recurrence of the induction is not proved",)
             )
@@ -203,8 +209,11 @@ class Evidence:
 
     def elementary(self, form: Form, kind: str) -> Verdict:
         """Every branch of an elementary form, by induction and exactly under its conditions."""
-        verdicts = []
         program = input_program(self.cell, kind)
+        if not self._is_elementary(form, kind):
+            # Not what the finder wrote: no proof is about it, only an evaluation.
+            return self.checked(self.claim(form.left, form.right, program=program), self.scope())
+        verdicts = []
         for branch in form.branches:
             right = branch_cases(branch)
             left = form.left
@@ -233,6 +242,15 @@ class Evidence:
             proof=ProofParts((*below, *(v.proof for v in verdicts if v.proof is not None))),
         )
 
+    def _is_elementary(self, form: Form, kind: str) -> bool:
+        """Whether a form is the elementary form of its left side, all parts of it."""
+        left = form.left
+        of = left.of if isinstance(left, Derivative) else left
+        if not isinstance(of, Signal):
+            return False
+        wrt = left.wrt if isinstance(left, Derivative) else None
+        return elementary_form(self.cell, of, wrt, kind) == form
+
     def _below_elementary(self, form: Form, kind: str) -> tuple[Replayable, ...] | None:
         """The Σ form for any input, and for a derivative the elementary form of the state."""
         left = form.left
@@ -251,10 +269,16 @@ class Evidence:
         """The adjoint identity of one step, which proves the whole backward pass."""
         if not self.cell.is_scalar:
             return Verdict("undecided", "", ("the identity is proved in the scalar reading",))
-        if gradient.objective not in self._adjoint:
+        kept = self._adjoint.get(gradient.objective)
+        if kept is None or kept[0] != gradient:
             proof = adjoint_proof(self.cell, gradient, proved_entries(self.cell))
-            self._adjoint[gradient.objective] = prove_adjoint(proof, "all T ≥ 0")
-        return self._adjoint[gradient.objective]
+            verdict = prove_adjoint(proof, "all T ≥ 0")
+            if not all(same.replay() for same in equations_as_proved(gradient)):
+                verdict = Verdict(
+                    "undecided", "", ("the equations that run are not those of the identity",)
+                )
+            kept = self._adjoint[gradient.objective] = (gradient, verdict)
+        return kept[1]
 
     def adjoint(
         self,
@@ -272,6 +296,9 @@ class Evidence:
         few = bool(times) or _inner(left)
         checked = self.checked(claim, self.scope(first=first, few=few))
         if not self.cell.is_scalar:
+            return checked
+        if not stated_by(gradient, left, right):
+            # The identity proves what the gradient says, not another way of writing it.
             return checked
         identity = replace(self.adjoint_identity(gradient), scope=f"all T ≥ {first}")
         return combined(identity, checked)

@@ -10,26 +10,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from symgrad.adjoint.reverse import Gradient
 from symgrad.cell import Cell
 from symgrad.closed.forms import Form
 from symgrad.closed.linear import linear_state
 from symgrad.closed.solutions import forward_form, written_states
 from symgrad.closed.sums import expanded_form
-from symgrad.lang.affine import as_affine
+from symgrad.lang.affine import as_affine, t
 from symgrad.lang.nodes import (
     Derivative,
     Node,
     Param,
     Signal,
+    const,
     name,
     substitute_indices,
     transform,
 )
+from symgrad.lang.program import at_last_step, before_last_step
 from symgrad.verify.axioms import Entry
 from symgrad.verify.formula import FormulaClaim
-from symgrad.verify.induction import Induction
+from symgrad.verify.induction import Induction, holds_from
 from symgrad.verify.normal import NoNormalForm, difference
-from symgrad.verify.onestep import StepProof
+from symgrad.verify.onestep import StepProof, same_at_every_time
 from symgrad.verify.verdict import Replayable
 
 
@@ -59,25 +62,54 @@ class SameStep:
 
     def replay(self) -> bool:
         """Whether the normal forms agree."""
+        if self.left is self.right:
+            return True
         try:
-            gap, _ = difference(self.left, self.right)
+            gap, needs = difference(self.left, self.right)
         except NoNormalForm:
             return False
-        return gap.is_zero
+        return gap.is_zero and all(holds_from(need, {"T": as_affine(1)}) for need in needs)
 
 
-def foundations(cell: Cell, form: Form, entries: Mapping[str, Entry]) -> tuple[Replayable, ...]:
-    """The proofs below the induction of a scalar form that has a recurrence."""
+def foundations(
+    cell: Cell, form: Form, entries: Mapping[str, Entry]
+) -> tuple[Replayable, ...] | None:
+    """The proofs below the induction of a scalar form that has a recurrence.
+
+    None where the recurrence does not begin as the cell does.
+    """
     assert form.recurrence is not None
     step = form.recurrence.step
     left = form.left
+    if not _begins_right(form):
+        return None
     if isinstance(left, Derivative) and isinstance(left.wrt, Param):
         return _of_parameter(cell, form, left, entries)
     at_start = {"k": as_affine(0)}
+    proof = _one_step(
+        cell, substitute_indices(left, at_start), substitute_indices(step, at_start), entries
+    )
+    return (proof,) if same_at_every_time(proof.claim.left, proof.claim.right) else None
+
+
+def _begins_right(form: Form) -> bool:
+    """Whether the recurrence begins where the cell does: h_0, dh_0/dθ = 0, dh_k/dh_k = 1."""
+    left, recurrence = form.left, form.recurrence
+    assert recurrence is not None
+    if recurrence.second is not None:
+        return False
+    if isinstance(left, Signal):
+        return recurrence.first == as_affine(0) and recurrence.start is left.at(0)
+    if not isinstance(left, Derivative) or not isinstance(left.of, Signal):
+        return False
+    wrt = left.wrt
+    if isinstance(wrt, Param):
+        return recurrence.first == as_affine(0) and recurrence.start is const(0)
     return (
-        _one_step(
-            cell, substitute_indices(left, at_start), substitute_indices(step, at_start), entries
-        ),
+        isinstance(wrt, Signal)
+        and wrt.name == left.of.name
+        and recurrence.first == wrt.time
+        and recurrence.start is const(1)
     )
 
 
@@ -88,24 +120,53 @@ def _one_step(cell: Cell, left: Node, step: Node, entries: Mapping[str, Entry]) 
 
 def _of_parameter(
     cell: Cell, form: Form, left: Derivative, entries: Mapping[str, Entry]
-) -> tuple[Replayable, ...]:
+) -> tuple[Replayable, ...] | None:
     assert isinstance(left.of, Signal)
     assert form.recurrence is not None
     general = expanded_form(cell, left.of, left.wrt).recurrence
-    assert general is not None
+    if general is None or not same_at_every_time(general.step):
+        return None
     proofs: list[Replayable] = [_one_step(cell, left, general.step, entries)]
     if form.recurrence.step is not general.step:
         linear = linear_state(cell, left.of)
         lemma = forward_form(cell, left.of)
-        proofs += [*foundations(cell, lemma, entries), as_induction(lemma)]
+        below = foundations(cell, lemma, entries)
+        if below is None:
+            return None
+        proofs += [*below, as_induction(lemma)]
         # y_{T-1} is a name here: the state inside it is not to be written out.
         unknown = name("y")
         given = _with_name(form.recurrence.step, form.recurrence.previous, unknown)
-        written = written_states(
-            cell, linear, _with_name(general.step, general.previous, unknown)
-        )
+        written = written_states(cell, linear, _with_name(general.step, general.previous, unknown))
         proofs.append(SameStep(written, given))
     return tuple(proofs)
+
+
+def equations_as_proved(gradient: Gradient) -> tuple[SameStep, ...]:
+    """The equations that run, against the pieces of the adjoint identity of one step."""
+    same: list[SameStep] = []
+    states = {state.name for state in gradient.cell.states}
+    for equation in gradient.equations:
+        label = equation.target.name
+        if equation.target.adjoint != "lam":
+            continue
+        now, back = gradient.now[label], const(0)
+        if label in states:
+            back = substitute_indices(gradient.back[label], {"t": t + 1})  # type: ignore[assignment]
+        value = equation.value
+        same.append(SameStep(before_last_step(value), before_last_step(now) + back))
+        same.append(SameStep(at_last_step(value), at_last_step(now)))
+        same.append(SameStep(gradient.adjoints[label], value))
+    objective = gradient.objective
+    for state in gradient.cell.states:
+        start = gradient.start[state.name]
+        back_at_start = substitute_indices(gradient.back[state.name], {"t": as_affine(1)})
+        same.append(SameStep(before_last_step(start), back_at_start))
+        looks_here = objective.when == "final" and objective.signal.name == state.name
+        seed = objective.seed if looks_here else const(0)
+        at_zero = substitute_indices(at_last_step(seed), {"t": as_affine(0)})
+        same.append(SameStep(at_last_step(start), at_zero))
+    return tuple(same)
 
 
 def _with_name(step: Node, previous: Node, unknown: Node) -> Node:

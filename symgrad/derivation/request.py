@@ -6,8 +6,7 @@ list of equations as nodes; printing them is somebody else's work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from symgrad.adjoint.objective import Objective, cotangent_for, loss, summed
 from symgrad.adjoint.objective import final as final_value
@@ -18,8 +17,9 @@ from symgrad.closed.forms import Form
 from symgrad.closed.series import elementary_form
 from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.closed.sums import expanded_form, loss_expanded, summed_expanded
+from symgrad.derivation.claiming import collapsed_sum
 from symgrad.derivation.evidence import Evidence
-from symgrad.derivation.statements import collapsed_sum
+from symgrad.derivation.question import Answer, Line, Request
 from symgrad.errors import FailedCheck, UsageError
 from symgrad.evaluate.unrolled import straight_line
 from symgrad.lang.affine import Affine, T, as_affine, symbol, t
@@ -39,65 +39,14 @@ from symgrad.lang.nodes import (
     transform,
 )
 from symgrad.lang.program import at_last_step, before_last_step
-from symgrad.verify.verdict import Verdict
 
 Times = tuple[tuple[str, Affine, Affine], ...]
-FormName = Literal["recursive", "expanded", "closed", "unrolled"]
 
 #: The largest T for which a program is written out.
 LONGEST = 10_000
 
 #: The largest number that a time in a formula may be: formulas are checked up to T = 50.
 LAST_NUMBER = 40
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked.
-
-    Attributes:
-        of: a signal with its time; None for L.
-        wrt: a parameter or a signal with its time; None for the state itself, closed.
-        when: the objective, the final value or a sum over time.
-        horizon: T as a number, for the unrolled form.
-        inputs: for elementary forms: zero, constant or geometric.
-    """
-
-    cell: Cell
-    of: Signal | None
-    wrt: Node | None
-    form: FormName = "expanded"
-    when: Literal["final", "sum"] = "final"
-    immediate: bool = False
-    along: tuple[str, ...] = ()
-    horizon: int | None = None
-    inputs: str | None = None
-
-
-@dataclass(frozen=True)
-class Line:
-    """``left = right``, and for which times."""
-
-    left: Node
-    right: Node
-    condition: str = ""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Equations in order; the last one is what was asked for.
-
-    Attributes:
-        single: one formula, as opposed to a list of equations.
-        first: the smallest T for which it is said.
-    """
-
-    lines: tuple[Line, ...]
-    verdict: Verdict
-    single: bool
-    form: Form | None = None
-    where: tuple[tuple[Node, Node], ...] = ()
-    first: int = 0
 
 
 def answer(request: Request) -> Answer:
@@ -122,7 +71,7 @@ def _answer(request: Request) -> Answer:
         return _state(request)
     if request.immediate:
         if request.inputs is not None:
-            raise UsageError("--immediate is about one step, --input about all of them; ask for one")
+            raise UsageError("--immediate is about one step, --input about all; ask for one")
         return _immediate(request)
     if request.form in ("recursive", "unrolled"):
         if request.along:
@@ -164,7 +113,7 @@ def _form(request: Request) -> Form:
             raise UsageError("--along has an expanded form only")
         return closed_form(cell, of, wrt)
     if isinstance(wrt, Param) and of.time not in (T, t):
-        raise UsageError(f"derivatives with respect to parameters are of {of.at(T)!r} or {of.at(t)!r}")
+        raise UsageError(f"derivatives by parameters are of {of.at(T)!r} or {of.at(t)!r}")
     if isinstance(wrt, Param) and request.along:
         raise UsageError("--along restricts a derivative with respect to a state, such as c_k")
     for item in (of, wrt):
@@ -203,9 +152,12 @@ def _summed_form(request: Request) -> Form:
         )
     if not isinstance(wrt, Param):
         raise UsageError(
-            "the derivative of a sum with respect to a signal has a recursive form: --form recursive"
+            "the derivative of a sum with respect to a signal has a recursive form only: "
+            "--form recursive"
         )
-    form = loss_expanded(cell, of, wrt) if request.of is None else summed_expanded(cell, of.at(t), wrt)
+    form = (
+        loss_expanded(cell, of, wrt) if request.of is None else summed_expanded(cell, of.at(t), wrt)
+    )
     if request.form == "closed":
         return _closed_sum(cell, form)
     return form
@@ -242,7 +194,7 @@ def _one_form(request: Request, form: Form) -> Answer:
     return Answer((line,), verdict, True, form, where, form.first_horizon)
 
 
-def _meaning_of_L(request: Request, left: Node) -> tuple[tuple[Node, Node], ...]:  # noqa: N802
+def _meaning_of_L(request: Request, left: Node) -> tuple[tuple[Node, Node], ...]:
     """L = s^⊤ q_T, or its sum over time, where the vector reading differentiates that."""
     cell, of = request.cell, request.of
     if of is None or cell.is_scalar or not isinstance(left.args[0] if left.args else None, Name):
@@ -288,7 +240,8 @@ def _immediate(request: Request) -> Answer:
             f"cotangent {s!r} it is {pulled!r}; ask for --scalar"
         )
     found = within_step(cell, source).get(of.name, full("zeros", (of.shape[0], wrt.shape[0])))
-    form = Form("immediate", derivative("immediate", of, wrt), at_time(found, of.time), (), times, 1)
+    left = derivative("immediate", of, wrt)
+    form = Form("immediate", left, at_time(found, of.time), (), times, 1)
     verdict = evidence.form(form)
     condition = ", ".join(_range(*time) for time in times)
     line = Line(form.left, form.right, condition)
@@ -371,7 +324,7 @@ def _recursive(request: Request) -> Answer:
 def _adjoint_of(gradient: Gradient, wrt: Signal) -> tuple[Node, Times]:
     (index,) = wrt.time.names or ("",)
     if not index or wrt.time.const or index == "T":
-        raise UsageError(f"ask for the derivative with respect to {wrt.name} at a free time: {wrt.name}_k")
+        raise UsageError(f"ask for {wrt.name} at a free time: {wrt.name}_k")
     value = gradient.adjoints[wrt.name]
     last, before = at_last_step(value), before_last_step(value)
     chosen = before
@@ -420,4 +373,4 @@ def _free(wrt: Node) -> Node:
     return wrt
 
 
-__all__ = ["Answer", "Line", "Request", "answer"]
+__all__ = ["Answer", "Line", "Request", "answer", "objective_of"]

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from symgrad.adjoint.objective import Objective, final
+from symgrad.adjoint.objective import Objective
 from symgrad.adjoint.reverse import Gradient
 from symgrad.cell import Cell
 from symgrad.closed.forms import Form
+from symgrad.derivation.claiming import collapsed_sum
 from symgrad.derivation.evidence import Evidence
-from symgrad.derivation.statements import collapsed_sum
 from symgrad.errors import UsageError
-from symgrad.lang.nodes import Derivative, Name, derivative, name, signals_in
-from symgrad.lang.program import before_last_step
+from symgrad.lang.affine import T, as_affine, t
+from symgrad.lang.nodes import (
+    Condition,
+    Derivative,
+    Name,
+    cases,
+    derivative,
+    name,
+    signals_in,
+)
+from symgrad.lang.program import at_last_step, before_last_step
 from symgrad.verify.verdict import Verdict, weakest
 
 
@@ -43,7 +52,10 @@ def verdict_of(
         return evidence.elementary(subject, inputs)
     left = subject.left
     if objective is None and isinstance(left, Derivative) and isinstance(left.of, Name):
-        objective = final(cell)
+        raise UsageError(
+            "the form is a derivative of L; say what L is: objective=symgrad.final(cell, 'h') or "
+            "symgrad.loss(cell)"
+        )
     return evidence.form(subject, objective=objective)
 
 
@@ -77,6 +89,17 @@ def _gradient_verdict(evidence: Evidence, gradient: Gradient) -> Verdict:
         verdicts.append(evidence.adjoint(gradient, left, right, (), gradient.first_horizon))
     for state in cell.states:
         left = derivative("gradient", name("L"), state.at(0))
-        right = before_last_step(gradient.start[state.name])
-        verdicts.append(evidence.adjoint(gradient, left, right, (), 1))
+        value = gradient.start[state.name]
+        right = before_last_step(value)
+        if gradient.first_horizon == 0:
+            at_zero = (Condition(T, "=", as_affine(0)),)
+            right = cases([(at_last_step(value), at_zero), (right, ())])
+        verdicts.append(evidence.adjoint(gradient, left, right, (), gradient.first_horizon))
+    for entry in cell.inputs:
+        left = derivative("gradient", name("L"), entry)
+        value = gradient.adjoints[entry.name]
+        at_end = (Condition(t, "=", T),)
+        right = cases([(at_last_step(value), at_end), (before_last_step(value), ())])
+        times = (("t", as_affine(1), T),)
+        verdicts.append(evidence.adjoint(gradient, left, right, times, 1))
     return weakest(verdicts)

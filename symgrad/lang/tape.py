@@ -301,8 +301,12 @@ class _FoldRunner:
 def _bound_indices(node: Node) -> set[str]:
     """Names of canonical bound indices that occur free in the formula."""
     names: set[str] = set()
+    seen: set[Node] = set()
 
     def visit(item: Node) -> None:
+        if item in seen:
+            return
+        seen.add(item)
         forms: list[Affine] = []
         if isinstance(item, Signal):
             forms = [item.time]

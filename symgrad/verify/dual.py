@@ -85,19 +85,21 @@ class Dual(Algebra):
 
     def add(self, left: Value, right: Value) -> Value:
         value = self.base.add(left.value, right.value)
-        if left.ndim != right.ndim:
+        if left.shape != right.shape:
             left, right = self._widen(left, right)
         return Pair(value, self._plus(left.tangent, right.tangent))
 
     def _widen(self, left: Pair, right: Pair) -> tuple[Pair, Pair]:
-        """Broadcast a plain number against an array, so that tangents add entry by entry."""
-        if left.ndim < right.ndim and left.tangent is not None:
-            zero = self.base.mul(right.value, self.base.const(Fraction(0)))
-            left = Pair(left.value, self.base.add(zero, left.tangent))
-        elif right.ndim < left.ndim and right.tangent is not None:
-            zero = self.base.mul(left.value, self.base.const(Fraction(0)))
-            right = Pair(right.value, self.base.add(zero, right.tangent))
-        return left, right
+        """Broadcast both tangents to the shape of the sum, so that they add entry by entry."""
+        total = self.base.add(left.value, right.value)
+        zero = self.base.mul(total, self.base.const(Fraction(0)))
+
+        def wide(pair: Pair) -> Pair:
+            if pair.tangent is None:
+                return pair
+            return Pair(pair.value, self.base.add(zero, pair.tangent))
+
+        return wide(left), wide(right)
 
     def neg(self, value: Value) -> Value:
         return self._linear(self.base.neg, value)

@@ -136,12 +136,20 @@ def canonical_mono(index: str, mono: Mono) -> tuple[str, Mono]:
     return name, renamed
 
 
+def _between(upper: int) -> range:
+    """1..upper, or for a negative upper limit the positions upper+1..0."""
+    return range(1, upper + 1) if upper >= 0 else range(upper + 1, 1)
+
+
 def sum_to(index: str, upper: Affine, mono: Mono) -> Poly:
     """S(upper) = Σ_{index=1}^{upper} mono, as an atom or written out."""
-    if upper.is_const and upper.const <= WRITE_OUT:
+    if upper.is_const and abs(upper.const) <= WRITE_OUT:
+        # Below zero S(u) is minus what lies between u and 0, so that S(u) - S(l-1) is the sum.
+        sign = 1 if upper.const >= 0 else -1
         total = Poly({})
-        for position in range(1, upper.const + 1):
-            total = total + substitute(Poly({mono: Fraction(1)}), {index: Affine(const=position)})
+        for position in _between(upper.const):
+            term = substitute(Poly({mono: Fraction(1)}), {index: Affine(const=position)})
+            total = total + term.scale(Fraction(sign))
         return total
     name, body = canonical_mono(index, mono)
     return Poly.atom(Atom("sum", (name, upper, body)))
@@ -149,11 +157,12 @@ def sum_to(index: str, upper: Affine, mono: Mono) -> Poly:
 
 def product_to(index: str, upper: Affine, body: Poly, exponent: Affine) -> Poly:
     """P(upper)^exponent with P(u) = Π_{index=1}^{u} body."""
-    if upper.is_const and upper.const <= WRITE_OUT:
+    if upper.is_const and abs(upper.const) <= WRITE_OUT:
+        signed = exponent if upper.const >= 0 else -exponent
         result = Poly.const(1)
-        for position in range(1, upper.const + 1):
+        for position in _between(upper.const):
             factor = substitute(body, {index: Affine(const=position)})
-            result = result * power(factor, exponent)
+            result = result * power(factor, signed)
         return result
     inner = max((height(mono) for mono in body.terms), default=0)
     name = f"#{inner + 1}"

@@ -58,10 +58,17 @@ class Induction:
         found: dict[int, Node] = {}
         rows = zip(self.right.values[:-1], self.right.conditions[:-1], strict=True)
         for value, conditions in rows:
-            (condition,) = conditions
-            assert condition.left == _T
-            assert isinstance(condition.right, Affine)
-            found[condition.right.const] = value
+            first = conditions[0]
+            at_number = (
+                len(conditions) == 1
+                and first.relation == "="
+                and first.left == _T
+                and isinstance(first.right, Affine)
+                and first.right.is_const
+            )
+            if not at_number or not isinstance(first.right, Affine):
+                raise NoNormalForm("an induction knows cases at single values of T only")
+            found[first.right.const] = value
         return found
 
     @property
@@ -118,10 +125,10 @@ class Induction:
         """
         for _, formula, value in self.bases:
             gap, needs = difference(formula, value)
-            if not gap.is_zero or not all(_holds(n, {}) for n in needs):
+            if not gap.is_zero or not all(holds_from(n, {}) for n in needs):
                 return False
         gap, needs = difference(self.main, self._insert(self.hypothesis), step="T")
-        return gap.is_zero and all(_holds(n, self._ranges()) for n in needs)
+        return gap.is_zero and all(holds_from(n, self._ranges()) for n in needs)
 
     def _ranges(self) -> dict[str, Affine]:
         return {"T": self.step_from}
@@ -158,7 +165,7 @@ class Induction:
         return tuple(found)
 
 
-def _holds(need: Requirement, ranges: Mapping[str, Affine]) -> bool:
+def holds_from(need: Requirement, ranges: Mapping[str, Affine]) -> bool:
     """True if the requirement follows from the lower bounds of the times in it."""
     free = need.bound.names | {n for p in need.premises for n in p.names}
     if not free - {"T"}:

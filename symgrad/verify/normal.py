@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.lang.affine import Affine
+from symgrad.lang.affine import Affine, symbol
 from symgrad.lang.nodes import (
     Apply,
     Const,
@@ -135,6 +135,32 @@ class Normalizer:
             return values[0] * power(values[1], Affine(const=-1))
         raise NoNormalForm(f"no normal form for {name}")
 
+    def _over_range(
+        self, requirement: Requirement, index: str, lower: Affine, upper: Affine
+    ) -> None:
+        """A requirement for every value of an index in a range.
+
+        Everything is affine, so it is enough to ask at the ends of the part of the range
+        where the premises hold: the ends of the range, and where a premise becomes zero.
+        """
+        places = [lower, upper]
+        usable: list[Affine] = []
+        for premise in requirement.premises:
+            slope = premise.coefficient(index)
+            if abs(slope) > 1:
+                continue  # without this premise the requirement only gets stronger
+            usable.append(premise)
+            if slope:
+                places.append((premise - symbol(index).scale(slope)).scale(-slope))
+        for place in places:
+            at_place = {index: place}
+            self.requirements.append(
+                Requirement(
+                    requirement.bound.substitute(at_place),
+                    (*(p.substitute(at_place) for p in usable), place - lower, upper - place),
+                )
+            )
+
     def _require(self, bound: Affine) -> None:
         if not (bound.is_const and bound.const >= 0):
             self.requirements.append(Requirement(bound))
@@ -146,14 +172,7 @@ class Normalizer:
         inner, self.requirements = self.requirements, outer
         nonempty = node.upper - node.lower
         for requirement in inner:
-            for end in (node.lower, node.upper):
-                at_end = {fresh: end}
-                self.requirements.append(
-                    Requirement(
-                        requirement.bound.substitute(at_end),
-                        (*(p.substitute(at_end) for p in requirement.premises), nonempty),
-                    )
-                )
+            self._over_range(requirement, fresh, node.lower, node.upper)
         self._require(nonempty + 1)
         combine = self.sum if node.kind == "sum" else self.product
         return combine(fresh, node.lower, node.upper, body)

@@ -11,8 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from symgrad.lang.affine import T, t
 from symgrad.lang.algebra import Value
-from symgrad.lang.nodes import Node, Signal
+from symgrad.lang.nodes import (
+    Cases,
+    Fold,
+    IndexValue,
+    Iverson,
+    Node,
+    Power,
+    Signal,
+    walk,
+)
 from symgrad.lang.program import Inputs, Program
 from symgrad.lang.tape import Environment, Tape
 from symgrad.verify.axioms import Entry, entry_calls
@@ -60,11 +70,33 @@ def prove_step(
 ) -> Verdict:
     """``proved`` where both sides are the same rational function, else ``undecided``."""
     proof = StepProof(claim, entries, horizon, tuple(sorted(indices.items())))
+    if not same_at_every_time(claim.left, claim.right):
+        return Verdict(
+            "undecided", scope, ("the statement depends on time other than through its signals",)
+        )
     if not proof.replay():
         return Verdict(
             "undecided", scope, ("the two sides are different rational functions of the atoms",)
         )
     return Verdict("proved", scope, (_basis(entries),), proof=proof)
+
+
+def same_at_every_time(*sides: Node) -> bool:
+    """Whether a statement says the same of every step, up to the names of signals.
+
+    Then a proof at one step is a proof at all of them. Cases and powers that look at t,
+    sums over time and signals at two unrelated times are none of that kind.
+    """
+    names: set[frozenset[str]] = set()
+    for side in sides:
+        for item in walk(side):
+            if isinstance(item, Cases | Iverson | IndexValue | Fold):
+                return False
+            if isinstance(item, Power) and not item.exponent.is_const:
+                return False
+            if isinstance(item, Signal):
+                names.add(item.time.names)
+    return len(names - {frozenset()}) <= 1
 
 
 def _basis(entries: Mapping[str, Entry]) -> str:
@@ -170,9 +202,26 @@ class _AllTangents:
         return self._dual.tangent(self._signal(label, time))
 
 
+def _one_step_only(proof: AdjointProof) -> bool:
+    """Whether the pieces look at time through their signals and the bracket [t = T] alone."""
+    pieces = [value for _, value in proof.equations]
+    for group in (proof.seeds, proof.back, proof.terms, proof.inputs):
+        pieces += group.values()
+    for item in walk(*pieces):
+        if isinstance(item, Cases | IndexValue | Fold):
+            return False
+        if isinstance(item, Power) and not item.exponent.is_const:
+            return False
+        if isinstance(item, Iverson) and item.form != T - t:
+            return False
+        if isinstance(item, Signal) and item.time not in (t, t - 1):
+            return False
+    return True
+
+
 def prove_adjoint(proof: AdjointProof, scope: str) -> Verdict:
     """``proved`` where the adjoint identity of one step holds, else ``undecided``."""
-    if not proof.replay():
+    if not _one_step_only(proof) or not proof.replay():
         return Verdict(
             "undecided", scope, ("the adjoint identity of one step does not hold as it stands",)
         )

@@ -17,7 +17,7 @@ from symgrad.lang.algebra import Algebra, PrimeField, Value
 from symgrad.lang.nodes import SCALAR, Node, Shape
 from symgrad.lang.program import Inputs, Program
 
-#: One number from a label such as ``W[0,1]`` or ``x[0,0]@3``.
+#: One number from a label: ``w`` or ``W[0,1]`` for a parameter, ``x@3`` for a signal at 3.
 Source = Callable[[str], Value]
 
 
@@ -74,7 +74,7 @@ class Sampler:
         for label, node in (given or {}).items():
             shapes[label] = node.shape
             params.setdefault(label, self.draw(label, node.shape))
-        initial = {s.name: self.draw(f"{s.name}_0", s.shape) for s in program.states}
+        initial = {s.name: self.draw(f"{s.name}@0", s.shape) for s in program.states}
         cache: dict[tuple[str, int], Value] = {}
 
         def signals(label: str, time: int) -> Value:
@@ -82,7 +82,7 @@ class Sampler:
             if key not in cache:
                 if label not in shapes:
                     raise KeyError(f"no value for {label} at time {time}")
-                cache[key] = self.draw(f"{label}_{time}", shapes[label])
+                cache[key] = self.draw(f"{label}@{time}", shapes[label])
             return cache[key]
 
         return Inputs(params, initial, signals, self.sizes)

@@ -4,8 +4,8 @@ Each function states what the calculus derived and asks for its evidence; docume
 choose which to call and write the prose between.
 """
 
+from symgrad.derivation.claiming import collapsed_sum as collapsed_sum
 from symgrad.derivation.statements.backward_sweep import adjoint_equations as adjoint_equations
-from symgrad.derivation.statements.backward_sweep import collapsed_sum as collapsed_sum
 from symgrad.derivation.statements.backward_sweep import gradients as gradients
 from symgrad.derivation.statements.basic import declare as declare
 from symgrad.derivation.statements.basic import param_of as param_of

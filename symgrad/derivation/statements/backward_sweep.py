@@ -5,7 +5,7 @@ from __future__ import annotations
 from symgrad.adjoint.objective import Objective
 from symgrad.adjoint.reverse import Gradient, backward
 from symgrad.cell import Cell
-from symgrad.derivation.claiming import pre_activation
+from symgrad.derivation.claiming import collapsed_sum, pre_activation
 from symgrad.derivation.model import Step
 from symgrad.derivation.writer import Writer
 from symgrad.lang.affine import Affine, T, as_affine
@@ -16,7 +16,6 @@ from symgrad.lang.nodes import (
     derivative,
     name,
     substitute_indices,
-    sum_over,
 )
 from symgrad.lang.program import at_last_step, before_last_step
 
@@ -132,15 +131,6 @@ def gradients(write: Writer, cell: Cell, gradient: Gradient) -> dict[str, Step]:
             "$t = 1, …, T$",
         )
     return steps
-
-
-def collapsed_sum(term: Node) -> Node:
-    """Σ_t of a term; a term with the bracket [t = T] is its value at T alone."""
-    if _vanishes(term):
-        return term
-    if before_last_step(term) is not term and _vanishes(before_last_step(term)):
-        return substitute_indices(at_last_step(term), {"t": T})
-    return sum_over("t", 1, T, term)
 
 
 def _vanishes(node: Node) -> bool:
