@@ -48,7 +48,7 @@ def derive(write: Writer) -> None:
 
     write.section("The gradient as a sum over time")
     write.text(
-        "Written out, the adjoint is a product of Jacobians. In this section $L = s^⊤ h_T$ looks at "
+        "Written out, the adjoint is a product of Jacobians. Here $L = s^⊤ h_T$ looks at "
         "the last state only, through a fixed cotangent $s$. Its gradient sums, over the step $k$ "
         "at which a parameter acts, the immediate effect at $k$ and its way to $T$:"
     )
@@ -113,7 +113,7 @@ def derive(write: Writer) -> None:
 
     write.section("The output layer and the whole loss")
     write.text(
-        "Now $L = ℓ_1 + … + ℓ_T$ again: a loss at every step weighs the derivative of every output. "
+        "Now $L = ℓ_1 + … + ℓ_T$ again: a loss at every step weighs the derivative of each output. "
         "Each term of the double sum "
         "is one path: from the use of the weight at step $k$ to the output of step $t$."
     )

@@ -616,7 +616,6 @@ def test_elementary_forms_that_do_not_exist() -> None:
 # ---- found while these tests were written ------------------------------------------------------
 
 
-@pytest.mark.xfail(reason="a factor that is 0 loses the value at T = 0", strict=True)
 @pytest.mark.parametrize("which", ["h_T", "dh_T/dh_0", "dh_T/db"])
 def test_elementary_forms_of_a_factor_that_vanishes(which: str) -> None:
     cell, loop = CELLS["varying"]
@@ -653,7 +652,6 @@ def test_float64_where_a_denominator_cancelled() -> None:
     assert abs(F(float(found)) - expected) <= F(10) ** -12 * expected
 
 
-@pytest.mark.xfail(reason="forms of an output begin at T = 1, these say T = 0", strict=True)
 @pytest.mark.parametrize("wrt", ["h_0", "h_k"])
 def test_an_output_by_states_has_a_verdict(wrt: str) -> None:
     cell, _ = CELLS["output"]

@@ -36,15 +36,15 @@ def derive(write):
 
 STATED = """\
 from dataclasses import replace
-from symgrad import CATALOGUE, expanded_form, verdict_of
+from symgrad import CATALOGUE, expanded_form, final, verdict_of
 TITLE, SUMMARY = "Stated", "Says what it should not."
 def derive(write):
     write.section("One")
     cell = CATALOGUE["linear"]{reading}
     form = expanded_form(cell, "h_T", "w")
     said = replace(form, right={right}, recurrence=None)
-    write.state(cell, form.left, (said.right,), "so it is said", lambda: verdict_of(cell, said),
-                at_least={least!r})
+    write.state(cell, form.left, (said.right,), "so it is said",
+                lambda: verdict_of(cell, said, objective=final(cell)), at_least={least!r})
 """
 
 

@@ -587,7 +587,6 @@ def test_the_loss_of_the_lstm_of_the_corpus() -> None:
 # ---- found while these tests were written --------------------------------------------------------
 
 
-@pytest.mark.xfail(reason="a form at T and T - 1 says that it holds from T = 0", strict=True)
 @pytest.mark.parametrize(
     ("name", "of", "wrt", "back"),
     [
@@ -609,7 +608,6 @@ def test_a_fixed_distance_from_the_last_step(name: str, of: str, wrt: str, back:
     assert verdict_of(cell, form).holds
 
 
-@pytest.mark.xfail(reason="an output by a state says that it holds from T = 0", strict=True)
 @pytest.mark.parametrize("at", ["0", "k"])
 def test_an_output_by_a_state_has_a_verdict(at: str) -> None:
     cell = CATALOGUE["rnn"].scalar()

@@ -267,7 +267,7 @@ def test_the_cell_unrolls_itself() -> None:
 
 def test_an_unregistered_hook_says_what_to_import(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(HOOKS, "unroll")
-    with pytest.raises(RuntimeError, match="import symgrad.graph first"):
+    with pytest.raises(RuntimeError, match=r"import symgrad\.graph first"):
         CATALOGUE["lstm"].unroll(2)
 
 

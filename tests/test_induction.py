@@ -367,7 +367,6 @@ def test_a_denominator_that_vanishes_at_a_base_case_is_undecided() -> None:
 # ---- found while these tests were written ------------------------------------------------------
 
 
-@pytest.mark.xfail(reason="Σ and Π from 0 or below are taken as Σ and Π from 1", strict=True)
 @pytest.mark.parametrize("lower", [0, -3])
 def test_ranges_that_begin_before_one_are_not_passed_over(lower: int) -> None:
     """Σ_{k=0}^{T} x_k with Y_0 = 0 and Y_T = Y_{T-1} + x_T: false at T = 0, and "proved"."""
@@ -380,7 +379,6 @@ def test_ranges_that_begin_before_one_are_not_passed_over(lower: int) -> None:
     assert [prove_induction(claim).status for claim in claims] == ["undecided"] * 2
 
 
-@pytest.mark.xfail(reason="Σ and Π from 0 or below are taken as Σ and Π from 1", strict=True)
 def test_no_wrong_formula_that_begins_before_one_is_proved() -> None:
     early = [(case, m) for case in TRUE for m in wrong(case) if begins_before_one(m)]
     assert early

@@ -286,7 +286,6 @@ def test_what_has_no_normal_form_says_so(node: Node) -> None:
 # ---- found while these tests were written ------------------------------------------------------
 
 
-@pytest.mark.xfail(reason="Σ and Π from 0 or below are taken as Σ and Π from 1", strict=True)
 @pytest.mark.parametrize("lower", [0, -2])
 @pytest.mark.parametrize("fold", [total, product])
 def test_ranges_that_begin_before_one(fold: Any, lower: int) -> None:

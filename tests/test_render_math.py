@@ -46,10 +46,18 @@ BOXES: list[tuple[str, Box, str, str]] = [
     ("word", Ident("rate"), r"\mathrm{rate}", "rate"),
     ("bold", Ident("W", "bold"), r"\boldsymbol{W}", "W"),
     ("column of ones", Ident("𝟏", "upright"), r"\mathbf{1}", "𝟏"),
-    ("row of ones", Script(Ident("𝟏", "upright"), None, Op("⊤", "ordinary")),
-     r"\mathbf{1}^{\top}", "𝟏^⊤"),
-    ("power of a function", Row((Script(Ident("tanh", "upright"), None, Number("2")), Fence(x))),
-     r"\tanh^2(x)", "tanh^2(x)"),
+    (
+        "row of ones",
+        Script(Ident("𝟏", "upright"), None, Op("⊤", "ordinary")),
+        r"\mathbf{1}^{\top}",
+        "𝟏^⊤",
+    ),
+    (
+        "power of a function",
+        Row((Script(Ident("tanh", "upright"), None, Number("2")), Fence(x))),
+        r"\tanh^2(x)",
+        "tanh^2(x)",
+    ),
     ("function as a factor", Row((Ident("log", "upright"), JUXTAPOSED, x)), r"\log\,x", "log x"),
     ("function's name with an index", Script(Ident("max", "upright"), t), r"{\max}_t", "max_t"),
     ("word that is italic", Ident("max"), r"\mathrm{max}", "max"),
@@ -148,8 +156,10 @@ def test_mathml_is_well_formed_and_core(box: Box, display: bool) -> None:
         (Op("d", "prefix"), '<mi mathvariant="normal">d</mi>'),
         (Ident("a<b", "upright"), "<mi>a&lt;b</mi>"),
         (Ident("𝟏", "upright"), '<mi mathvariant="normal">𝟏</mi>'),
-        (Script(Ident("tanh", "upright"), None, Number("2")),
-         "<msup><mi>tanh</mi><mn>2</mn></msup>"),
+        (
+            Script(Ident("tanh", "upright"), None, Number("2")),
+            "<msup><mi>tanh</mi><mn>2</mn></msup>",
+        ),
     ],
 )
 def test_mathml(box: Box, expected: str) -> None:

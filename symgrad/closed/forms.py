@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from symgrad.adjoint.objective import Objective
 from symgrad.lang.affine import Affine, as_affine
 from symgrad.lang.display import Displayable
 from symgrad.lang.nodes import Name, Node, fold, substitute_indices, transform
@@ -62,6 +63,7 @@ class Form(Displayable):
         recurrence: for scalar forms, what the value satisfies in T.
         branches: for elementary forms, the branches of ``right`` one by one.
         stable: for elementary forms, the Σ form that is evaluated near an excluded point.
+        objective: what L is, for derivatives of ``L``.
         notes: conditions in words.
     """
 
@@ -76,6 +78,7 @@ class Form(Displayable):
     recurrence: Recurrence | None = None
     branches: tuple[Branch, ...] = ()
     stable: Node | None = None
+    objective: Objective | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -122,7 +122,9 @@ def _vector(cell: Cell, linear: LinearState, of: Signal, wrt: Node) -> Form:
     """The expanded form with the states replaced by their closed forms."""
     form = expanded_form(cell, of, wrt)
     right = written_states(cell, linear, form.full)
-    return Form("closed", form.left, right, (), form.times, form.first_horizon)
+    return Form(
+        "closed", form.left, right, (), form.times, form.first_horizon, objective=form.objective
+    )
 
 
 def written_states(cell: Cell, linear: LinearState, value: Node) -> Node:
@@ -145,7 +147,9 @@ def written_states(cell: Cell, linear: LinearState, value: Node) -> Node:
 def _through_output(cell: Cell, linear: LinearState, of: Signal, wrt: Node) -> Form:
     form = expanded_form(cell, of, wrt)
     right = written_states(cell, linear, form.full)
-    return Form("closed", form.left, right, (), form.times, form.first_horizon)
+    return Form(
+        "closed", form.left, right, (), form.times, form.first_horizon, objective=form.objective
+    )
 
 
 def _param(linear: LinearState, wrt: Param) -> Form:

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.adjoint.objective import cotangent_for, loss_gradient
+from symgrad.adjoint.objective import (
+    Objective,
+    cotangent_for,
+    final,
+    loss,
+    loss_gradient,
+    summed,
+)
 from symgrad.adjoint.steps import (
     at_time,
     entry_column,
@@ -91,7 +98,8 @@ def _param_form(cell: Cell, of: Signal, wrt: Param) -> Form:
         left = derivative("gradient", name("L"), wrt)
         recurrence = None
     first = 0 if cell.is_state(of.name) else 1
-    return Form("expanded", left, right, where, (), first, recurrence)
+    objective = None if cell.is_scalar else final(cell, of)
+    return Form("expanded", left, right, where, (), first, recurrence, objective=objective)
 
 
 def scalar_param_sum(
@@ -184,19 +192,19 @@ def _split(cell: Cell, back: Node) -> dict[str, Node]:
 
 def loss_expanded(cell: Cell, of: Signal, wrt: Param) -> Form:
     """dL/dθ for L = Σ_t ℓ_t(q_t): Σ_t of the form of q_t with the cotangent ∂ℓ_t/∂q_t."""
-    return _over_time(cell, of, wrt, loss_gradient(of.at(_r)))
+    return _over_time(cell, of, wrt, loss_gradient(of.at(_r)), loss(cell, of))
 
 
 def summed_expanded(cell: Cell, of: Signal, wrt: Param) -> Form:
     """dL/dθ for L = Σ_t ⟨s, q_t⟩."""
-    return _over_time(cell, of, wrt, cotangent_for(cell, of))
+    return _over_time(cell, of, wrt, cotangent_for(cell, of), summed(cell, of))
 
 
 #: The step of a loss term: not t, which stands for the step that is being differentiated.
 _r = symbol("r")
 
 
-def _over_time(cell: Cell, of: Signal, wrt: Param, cotangent: Node) -> Form:
+def _over_time(cell: Cell, of: Signal, wrt: Param, cotangent: Node, objective: Objective) -> Form:
     at_r = of.at(_r)
     if cell.is_scalar:
         inner, where = scalar_param_sum(cell, at_r, wrt)
@@ -204,7 +212,7 @@ def _over_time(cell: Cell, of: Signal, wrt: Param, cotangent: Node) -> Form:
     else:
         body, where = vector_param_sum(cell, at_r, wrt, cotangent)
     left = derivative("gradient", name("L"), wrt)
-    return Form("expanded", left, sum_over("r", 1, T, body), where)
+    return Form("expanded", left, sum_over("r", 1, T, body), where, objective=objective)
 
 
 __all__ = ["Transition", "expanded_form", "loss_expanded", "mul_all", "summed_expanded"]

@@ -80,7 +80,7 @@ def forms_table(
             "unrolled",
             (),
             "any given T",
-            f"per step {whole} operations for all gradients, of these {forward} for the forward pass",
+            f"per step {whole} operations for all gradients, {forward} of them forward",
             recursive.verdict,
         )
     )

@@ -35,7 +35,7 @@ def verdict_of(
     Args:
         cell: the cell, in the reading that ``subject`` was derived in.
         subject: a ``Form`` (expanded, closed, elementary) or a ``Gradient``.
-        objective: what L is, for forms of dL/dθ; default: ⟨s, h_T⟩ of the cell's output.
+        objective: what L is, for forms of dL/dθ; default: what the form was derived for.
         inputs: for elementary forms: zero, constant or geometric.
 
     Raises:
@@ -51,6 +51,7 @@ def verdict_of(
             raise UsageError("an elementary form holds for one kind of input; give inputs=")
         return evidence.elementary(subject, inputs)
     left = subject.left
+    objective = objective or subject.objective
     if objective is None and isinstance(left, Derivative) and isinstance(left.of, Name):
         raise UsageError(
             "the form is a derivative of L; say what L is: objective=symgrad.final(cell, 'h') or "

@@ -36,24 +36,27 @@ def form_value(
     right = form.full
     env = _environment(cell, right, inputs, horizon, algebra)
     env.indices.update(indices or {})
-    if form.stable is not None and isinstance(algebra, Floats | Multiprecision):
-        if _near_excluded(form, algebra, env):
-            right = form.stable
+    inexact = isinstance(algebra, Floats | Multiprecision)
+    if form.stable is not None and inexact and _near_excluded(form, algebra, env):
+        right = form.stable
     return Tape([right], algebra).run(env)[0]
 
 
 def _near_excluded(form: Form, algebra: Algebra, env: Environment) -> bool:
-    for item in walk(form.right):
-        if isinstance(item, Apply) and item.head.name == "div":
-            if abs(Tape([item.args[1]], algebra).run(env)[0]) < _NEAR:
-                return True
-    return False
+    denominators = [
+        item.args[1]
+        for item in walk(form.right)
+        if isinstance(item, Apply) and item.head.name == "div"
+    ]
+    return any(abs(value) < _NEAR for value in Tape(denominators, algebra).run(env))
 
 
 def _environment(
     cell: Cell, right: Node, inputs: Inputs, horizon: int, algebra: Algebra
 ) -> Environment:
-    trace = Runner(cell.program, algebra).run(inputs, horizon) if _reads_states(cell, right) else None
+    trace = (
+        Runner(cell.program, algebra).run(inputs, horizon) if _reads_states(cell, right) else None
+    )
     signal = inputs_only(inputs) if trace is None else trace.signal
     return Environment(inputs.params, signal, {"T": horizon}, inputs.sizes)
 

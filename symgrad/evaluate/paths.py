@@ -99,7 +99,7 @@ def sum_over(body: Expr, limits: tuple[Expr, Expr, Expr], where: Expr) -> Expr:
     """
     plain: list[Expr] = []
     result: list[Expr] = []
-    for term in sympy.Add.make_args(body):
+    for term in sympy.Add.make_args(_apart(body)):
         factors = sympy.Mul.make_args(term)
         inner = [f for f in factors if isinstance(f, sympy.Sum)]
         if len(inner) != 1 or any(limits[0] in limit.free_symbols for limit in inner[0].limits):
@@ -111,6 +111,20 @@ def sum_over(body: Expr, limits: tuple[Expr, Expr, Expr], where: Expr) -> Expr:
     if plain:
         result.insert(0, sympy.Sum(only_where(sympy.Add(*plain), where, 0), limits))
     return sympy.Add(*result)
+
+
+def _apart(body: Expr) -> Expr:
+    """Factors that are sums with a Σ among their terms, multiplied out.
+
+    SymPy lifts the cases of a Piecewise out of a Σ in a Σ with the bound index still in the
+    conditions (``piecewise_fold`` in ``Sum``); of a Σ over two indices it does not.
+    """
+    factors = sympy.Mul.make_args(body)
+    for factor in factors:
+        if isinstance(factor, sympy.Add) and factor.has(sympy.Sum):
+            rest = sympy.Mul(*[f for f in factors if f is not factor])
+            return sympy.Add(*[_apart(rest * term) for term in factor.args])
+    return body
 
 
 def product_over(body: Expr, limits: tuple[Expr, Expr, Expr], where: Expr) -> Expr:

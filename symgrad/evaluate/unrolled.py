@@ -62,9 +62,7 @@ class StraightLine:
         for assignment in reversed(self.assignments):
             if assignment.target in needed:
                 kept.append(assignment)
-                needed.update(
-                    n for n in walk(assignment.value) if isinstance(n, Signal | Name)
-                )
+                needed.update(n for n in walk(assignment.value) if isinstance(n, Signal | Name))
         return StraightLine(self.horizon, tuple(reversed(kept)), self.results)
 
 

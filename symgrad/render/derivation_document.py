@@ -61,7 +61,7 @@ _NOTATION = (
     "sums are $0$ and empty products $1$; products of matrices are ordered, the latest step on "
     "the left.",
     "$⊙$ is the elementwise product, $\\operatorname{diag}(v)$ the diagonal matrix of $v$, $⊤$ the "
-    "transpose; an exponent $T$ is a power, not a transpose. In the scalar reading parameters print "
+    "transpose; an exponent $T$ is a power, not a transpose. The scalar reading prints parameters "
     "in lower case.",
     "$d$ is the total derivative, through every path. $∂^+$ is the immediate one (Pascanu et al. "
     "2013): states of the step before and inputs are held fixed, what is computed within the step "

@@ -20,7 +20,7 @@ from symgrad.verify.verdict import Verdict
 
 @dataclass(frozen=True)
 class Entry:
-    """A claimed derivative: ``claim`` is a formula in the parameters ``answer`` and ``argument``."""
+    """A claimed derivative: ``claim`` is a formula in ``answer`` and ``argument``."""
 
     primitive: Primitive
     claim: Node

@@ -89,7 +89,7 @@ def check(claim: Claim, scope: Scope) -> Verdict:
                 "undecided",
                 scope.words(),
                 (
-                    f"the degree is too high for arithmetic modulo a prime: error bound {single:.1g} "
+                    f"the degree is too high for arithmetic modulo a prime: bound {single:.1g} "
                     "at one point; a proof by induction would decide it",
                 ),
             )
@@ -109,7 +109,7 @@ def check(claim: Claim, scope: Scope) -> Verdict:
         "checked",
         scope.words(),
         (
-            f"exact evaluation modulo 2^61 - 1 at {points} random point{'s' if points > 1 else ''}, "
+            f"exact evaluation modulo 2^61 - 1 at {points} random point{'s' * (points > 1)}, "
             f"error probability below 2^{_ceil_log(worst)}",
         ),
     )
@@ -148,7 +148,7 @@ def _points(single: float) -> int | None:
 def _first_difference(
     claim: Claim, scope: Scope, sizes: Mapping[str, int], point: int, *, other: bool = False
 ) -> tuple[int, ...] | None:
-    """The first T at which the sides differ; None where they agree, () where nothing was compared."""
+    """The first T at which the sides differ; None: they agree, (): nothing was compared."""
     for draw in range(_MOST_DRAWS):
         prime = OTHER_PRIMES[draw % len(OTHER_PRIMES)] if other or draw else MERSENNE_61
         algebra = PrimeField(prime, seed=point + 1000 * draw)
@@ -187,8 +187,8 @@ def _confirm(claim: Claim, scope: Scope, horizon: int, sizes: Mapping[str, int])
         "undecided",
         scope.words(),
         (
-            f"the sides differ modulo a prime at T = {horizon} but not with 480 digits: they may be "
-            "equal through a relation between activations that is not declared",
+            f"the sides differ modulo a prime at T = {horizon} but not with 480 digits: they may "
+            "be equal through a relation between activations that is not declared",
         ),
     )
 

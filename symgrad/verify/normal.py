@@ -2,13 +2,14 @@
 
 Activation calls are atoms; so are Σ and Π of what depends on their index, from 1 to
 an upper limit. Σ_{k=l}^{u} is S(u) - S(l-1) and Π_{j=l}^{u} is P(u)/P(l-1), factors
-that do not depend on the index move out, so reindexed, split, reversed and reordered
-sums and products have one form. ``peel`` splits the last term off: S(T) = S(T-1) + f(T).
+that do not depend on the index move out, so reindexed, split and reordered sums
+and products have one form. ``peel`` splits the last term off: S(T) = S(T-1) + f(T).
 
 Soundness. All manipulations hold for nonzero factors and whenever the recorded
 ``Requirement``s hold (ranges not emptier than empty, exponents not negative). For a
-given T both sides are then polynomials in every factor, so an identity for nonzero
-values is one for all values, zero included.
+given T both sides are then polynomials in every factor (rational functions where the
+formula divides), so an identity for nonzero values is one for all values at which both
+sides are defined, zero included.
 """
 
 from __future__ import annotations
