@@ -98,8 +98,8 @@ def derive(write: Writer) -> None:
         f"there are {every} paths from $c_{{t-2}}$ to $c_t$; the product of two one-step "
         f"derivatives has the {every - around} that pass through $c_{{t-1}}$. The other {around} "
         "go around it: from $c_{t-2}$ to $h_{t-2}$, through the output gate $o_{t-1}$ to "
-        "$h_{t-1}$, and on through a gate or the candidate of step $t$. These output-gate paths are what the "
-        "product loses:"
+        "$h_{t-1}$, and on through a gate or the candidate of step $t$. These output-gate paths "
+        "are what the product loses:"
     )
     statements.two_step_total(
         write, scalar, "c", "paths through $c_{t-1}$, then the output-gate paths around it"
