@@ -196,9 +196,6 @@ def test_the_paths_of_the_lstm_over_five_steps() -> None:
     assert close(found, derivative("lstm", "h", "final", values, "u_f", T))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="SymPy lifts a Piecewise out of a sum in a sum: paths.sum_over"
-)
 def test_the_closed_form_of_a_sum_over_time() -> None:
     (line,) = printed("linear-input", "--of", "L", "--wrt", "w", "--form", "closed")
     assert {s.name for s in read(line).free_symbols} <= {"w", "u", "b", "T"}
