@@ -53,6 +53,8 @@ from symgrad.ops import sigma, tanh
 from symgrad.ops.table import DIV, MUL, SIGMA, TANH
 from symgrad.verify.axioms import prove_entry
 from symgrad.verify.claims import Scope, check
+from symgrad.verify.degree import Degrees
+from symgrad.verify.dual import Dual, Pair
 from symgrad.verify.sampling import residues
 from symgrad.verify.verdict import Verdict
 
@@ -498,6 +500,15 @@ def test_a_high_degree_takes_more_points() -> None:
         (exponent,) = bounds(verdict)
         # h_T has degree 2^{T+1} - 1; no point says more than degree / 2^61.
         assert int(points) * (horizon - 61) <= exponent <= -40
+
+
+def test_degrees_bound_the_degree_of_a_tangent() -> None:
+    """dh_T/dw of h_t = tanh(w h_{t-1}) has the term w^{T-1} h_0 Π (1 - h_j²) of degree 3 T."""
+    dual = Dual(Degrees())
+    h, w = Pair((1, 0)), Pair((1, 0), (0, 0))
+    for steps in range(1, 11):
+        h = dual.direct["tanh"](dual.mul(w, h))
+        assert sum(dual.tangent(h)) >= 3 * steps
 
 
 def test_fermat_is_no_proof() -> None:

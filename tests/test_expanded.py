@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from symgrad.adjoint import final, summed
-from symgrad.cell import Cell
+from symgrad.cell import Cell, param, signal
 from symgrad.cells import CATALOGUE
 from symgrad.closed import Form, expanded_form
 from symgrad.closed.sums import loss_expanded, summed_expanded
@@ -29,6 +29,7 @@ from symgrad.lang.algebra import Floats
 from symgrad.lang.nodes import Apply, Node, Param, Shape, Signal, derivative
 from symgrad.lang.program import Inputs, Runner, Trace
 from symgrad.lang.tape import Environment, evaluate
+from symgrad.ops import sigma, tanh
 from symgrad.verify.oracles import Direction, complex_step
 
 k = symbol("k")
@@ -476,6 +477,26 @@ def test_paths_through_the_cell_state_only() -> None:
             assert close(lstm_value(form, last, k=first), expected)
             if 0 < first < last:
                 assert abs(lstm_value(total, last, k=first) - expected) > 0.05 * expected
+
+
+def test_paths_that_leave_the_named_signals_within_a_step_do_not_count() -> None:
+    """c_{t-1} → z_t → c_t and c_{t-1} → a_t → c_t are left out, c_{t-1} → c_t stays."""
+    a, c, z = signal("a"), signal("c"), signal("z")
+    w, u = param("w"), param("u")
+    equations = [(z, sigma(w * c.prev)), (a, tanh(u * c.prev)), (c, a + z * c.prev * c.prev)]
+    cell = Cell("leaving", equations).scalar()
+    form = expanded_form(cell, c.at(T), c.at(k), along=("c",))
+    also = expanded_form(cell, c.at(T), c.at(k), along=("c", "z"))
+    inputs = Inputs({"w": 0.7, "u": -0.4}, {"c": 0.6}, lambda label, time: 0.0)
+    trace = Runner(cell.program, Floats()).run(inputs, 4)
+    only, with_z = 1.0, 1.0
+    for time in range(2, 5):
+        before, gate = trace.signal("c", time - 1), trace.signal("z", time)
+        only *= 2 * gate * before
+        with_z *= 2 * gate * before + 0.7 * gate * (1 - gate) * before**2
+    assert close(number(form_value(cell, form, inputs, 4, Floats(), {"k": 1})), only)
+    assert close(number(form_value(cell, also, inputs, 4, Floats(), {"k": 1})), with_z)
+    assert verdict_of(cell, form).holds
 
 
 def test_paths_through_every_state_are_all_paths() -> None:

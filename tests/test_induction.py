@@ -311,6 +311,14 @@ def test_a_range_that_is_emptier_than_empty_is_not_passed_over() -> None:
     assert prove_induction(swapped).status == "undecided"
 
 
+def test_the_requirements_of_a_start_are_checked() -> None:
+    """Σ_{k=1}^{-2} 1 is 0, not -2."""
+    start = total(1, -2, lambda i: const(1))
+    assert value(start, 0) == 0
+    assert prove_induction(Induction(Y, n(T - 2), BEFORE, BEFORE + 1, start)).status == "undecided"
+    assert prove_induction(Induction(Y, n(T - 2), BEFORE, BEFORE + 1, const(-2))).status == "proved"
+
+
 def test_a_product_that_is_emptier_than_empty_is_not_passed_over() -> None:
     """Π_{j=2}^{T} x_j is 1 at T = 0, not 1/x_1."""
     claim = Induction(Y, product(2, T, x), BEFORE, x(T) * BEFORE, 1 / x(1))

@@ -53,7 +53,7 @@ def build_command(options: argparse.Namespace) -> int:
     if "html" in formats:
         _index(out, _modules(Path(options.source), []))
     if "pdf" not in formats and options.format is None:
-        progress.say("symgrad: no TeX found (latexmk or pdflatex), so no PDF was made")
+        progress.say("symgrad: no TeX found (pdflatex), so no PDF was made")
     print(f"{len(modules) - failures} of {len(modules)} documents in {out}")
     return 1 if failures else 0
 
@@ -68,7 +68,7 @@ def _formats(text: str | None) -> tuple[str, ...]:
     if not chosen:
         raise UsageError(f"--format is empty; it may be some of {','.join(FORMATS)}")
     if "pdf" in chosen and not pdf_available():
-        raise UsageError("--format pdf needs latexmk or pdflatex; neither was found, install TeX")
+        raise UsageError("--format pdf needs pdflatex, which was not found; install TeX")
     return chosen
 
 

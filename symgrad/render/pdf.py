@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+_MOST_RUNS = 6
 TIMEOUT = 120.0  # seconds for all runs of one document
 _JOB = "document"  # never the caller's name: TeX would read it as a command line
 _OPTIONS = ("-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error")
@@ -24,31 +25,36 @@ class PdfError(RuntimeError):
 
 
 def pdf_available() -> str | None:
-    """The path of latexmk or, without it, of pdflatex; None when TeX is not installed."""
-    if shutil.which("pdflatex") is None:
-        return None
-    return shutil.which("latexmk") or shutil.which("pdflatex")
+    """The path of pdflatex; None when TeX is not installed."""
+    return shutil.which("pdflatex")
 
 
 def compile_pdf(tex: str, *, name: str) -> bytes:
     """The PDF of ``tex``; ``name`` is only used to say which document failed."""
     program = pdf_available()
     if program is None:
-        raise PdfError(f"{name}: no TeX found; install latexmk and texlive-latex-recommended")
+        raise PdfError(f"{name}: no TeX found; install texlive-latex-recommended")
     with tempfile.TemporaryDirectory(prefix="symgrad-") as folder:
         place = Path(folder)
         (place / f"{_JOB}.tex").write_text(tex, encoding="utf-8")
-        for command in _commands(program):
-            _run(command, place, name)
+        written: dict[str, bytes] = {}
+        # Not latexmk: it looks at times of files, and may stop one run too early when two
+        # runs fall into one second. The contents of what TeX wrote do not lie.
+        for _ in range(_MOST_RUNS):
+            _run((program, *_OPTIONS, f"{_JOB}.tex"), place, name)
+            before, written = written, _notes(place)
+            if before == written:
+                break
         return (place / f"{_JOB}.pdf").read_bytes()
 
 
-def _commands(program: str) -> tuple[tuple[str, ...], ...]:
-    if Path(program).stem == "latexmk":
-        # -norc: a user's settings must not change the bytes.
-        return ((program, "-norc", "-pdf", "-silent", *_OPTIONS, f"{_JOB}.tex"),)
-    # Contents and longtable need what the runs before have written.
-    return ((program, *_OPTIONS, f"{_JOB}.tex"),) * 3
+def _notes(place: Path) -> dict[str, bytes]:
+    """What a run leaves for the next one: page numbers, contents, widths of tables."""
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(place.iterdir())
+        if path.suffix in (".aux", ".toc", ".out")
+    }
 
 
 def _run(command: tuple[str, ...], place: Path, name: str) -> None:
