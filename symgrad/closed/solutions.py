@@ -108,17 +108,15 @@ def closed_form(cell: Cell, of: Signal | str, wrt: Node | str) -> Form:
     linear = linear_state(cell, of)
     if of.time != T:
         raise UsageError(f"closed forms are for the time T, not {of.time}; ask for {of.at(T)!r}")
-    if not cell.is_scalar:
-        return _vector(cell, linear, of, wrt)
-    if of.name != linear.state.name:
-        return _through_output(cell, linear, of, wrt)
+    if not cell.is_scalar or of.name != linear.state.name:
+        return _written_out(cell, linear, of, wrt)
     if isinstance(wrt, Param):
         return _param(linear, wrt)
     assert isinstance(wrt, Signal)
     return _signal(linear, wrt)
 
 
-def _vector(cell: Cell, linear: LinearState, of: Signal, wrt: Node) -> Form:
+def _written_out(cell: Cell, linear: LinearState, of: Signal, wrt: Node) -> Form:
     """The expanded form with the states replaced by their closed forms."""
     form = expanded_form(cell, of, wrt)
     right = written_states(cell, linear, form.full)
@@ -142,14 +140,6 @@ def written_states(cell: Cell, linear: LinearState, value: Node) -> Node:
         return item
 
     return transform(value, change)
-
-
-def _through_output(cell: Cell, linear: LinearState, of: Signal, wrt: Node) -> Form:
-    form = expanded_form(cell, of, wrt)
-    right = written_states(cell, linear, form.full)
-    return Form(
-        "closed", form.left, right, (), form.times, form.first_horizon, objective=form.objective
-    )
 
 
 def _param(linear: LinearState, wrt: Param) -> Form:

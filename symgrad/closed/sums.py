@@ -156,18 +156,13 @@ def vector_param_sum(
         back = mul_all(moving.product(last, _k).T, at_time(row, of.time).T, cotangent)
         pulled = step_pull_back(cell, _split(cell, back)).get(wrt)
         if pulled is not None:
-            total.append(sum_over("k", 1, last, _move(pulled, _k)))
+            total.append(sum_over("k", 1, last, at_time(pulled, _k)))
     if not cell.is_state(of.name):
         direct = step_pull_back(cell, {of.name: cotangent}, stop=state_names(cell)).get(wrt)
         if direct is not None:
             total.append(at_time(direct, of.time))
     zero = full("zeros", wrt.shape)
     return (OPERATORS["add"](*total) if total else zero), moving.where
-
-
-def _move(node: Node, time: Affine) -> Node:
-    """A one-step formula to another time; what already stands at k stays."""
-    return substitute_indices(node, {"t": time})
 
 
 def _split(cell: Cell, back: Node) -> dict[str, Node]:

@@ -118,17 +118,6 @@ def make(head: Primitive, *args: Node) -> Node:
     return Apply((head,), args, head.shape(*[a.shape for a in args]))
 
 
-def resized(node: Node, shape: Shape) -> Node:
-    """A constant node widened to ``shape`` (only for zeros and ones)."""
-    if node.shape == shape:
-        return node
-    if is_zero(node):
-        return full("zeros", shape)
-    if is_value(node, 1):
-        return full("ones", shape)
-    raise ShapeError(f"cannot widen {node!r} to {shape_text(shape)}")
-
-
 def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]]) -> None:
     """Register the operators of nodes over the primitives of the table."""
 

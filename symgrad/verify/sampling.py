@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.lang.algebra import Algebra, PrimeField, Value
+from symgrad.lang.algebra import PrimeField, Value
 from symgrad.lang.nodes import SCALAR, Node, Shape
 from symgrad.lang.program import Inputs, Program
 
@@ -34,11 +34,6 @@ def residues(field: PrimeField) -> Source:
 
 #: Small numbers for witnesses: short to print, no two products alike by accident.
 _SIMPLE = [Fraction(n, d) for d in (2, 3, 5, 4, 7) for n in (1, -1, 2, -2, 3) if n % d]
-
-
-def simple_fractions(algebra: Algebra, seed: int) -> Source:
-    """Short fractions, turned into numbers of the algebra."""
-    return lambda label: algebra.const(simple_fraction(seed, label))
 
 
 def simple_fraction(seed: int, label: str) -> Fraction:
