@@ -29,8 +29,8 @@ class NotSupportedYet(SymgradError):
     """Meaningful, but symgrad cannot do it yet."""
 
 
-class CannotBe(SymgradError):
-    """Asked for something that does not exist, whatever is implemented."""
+class OutsideDomain(SymgradError, ArithmeticError):
+    """A value at which a function or its derivative does not exist: log(-1), relu' at 0."""
 
 
 class NoClosedForm(SymgradError):

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from symgrad.cell.checks import check_cell
 from symgrad.cell.hooks import hook
+from symgrad.cell.passage import concatenated, has_concatenation, separated
 from symgrad.cell.scalar import lower_case, scalar_node
 from symgrad.lang.affine import t
 from symgrad.lang.display import Displayable
@@ -142,8 +143,33 @@ class Cell(Displayable):
         """The same cell with all sizes 1; matrices and vectors print in lower case."""
         return self._scalar if self.reading == "vector" else self
 
+    def separated(self) -> Cell:
+        """The same cell with ``W_h h + W_x x`` for ``W [h; x]``.
+
+        Raises:
+            DeclarationError: a concatenation stands elsewhere than right of one matrix.
+        """
+        return self._with(separated(self.equations))
+
+    def concatenated(self) -> Cell:
+        """The same cell with ``W [u; v]`` for sums ``A u + B v``, as many papers write it."""
+        return self._with(concatenated(self.equations))
+
+    def _with(self, equations: tuple[Equation, ...]) -> Cell:
+        return Cell(
+            self.name,
+            [(e.target, e.value) for e in equations],
+            inputs=self.inputs,
+            output=self.output,
+            title=self.title,
+            variant=self.variant,
+            source=self.source,
+        )
+
     @cached_property
     def _scalar(self) -> Cell:
+        if has_concatenation(self.equations):
+            return self.separated().scalar()
         cell = object.__new__(Cell)
         cell._fill(
             self.name,

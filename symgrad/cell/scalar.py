@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from symgrad.lang.affine import ONE
 from symgrad.lang.nodes import (
     OPERATORS,
     SCALAR,
     Apply,
     Full,
+    IndexValue,
     Node,
     Param,
     Signal,
     const,
+    index_value,
     param,
     signal,
     transform,
@@ -38,6 +41,9 @@ def scalar_node(node: Node) -> Node:
                 return OPERATORS["mul"](*item.args)
             if name in ("transpose", "diag", "total"):
                 return item.args[0]
+        if isinstance(item, IndexValue):
+            # A size that stands in a formula, as n in the mean of n entries.
+            return index_value(item.form.substitute(dict.fromkeys(item.form.names, ONE)))
         return item
 
     return transform(node, change)

@@ -16,6 +16,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from symgrad.errors import OutsideDomain
+
 Value = Any
 
 
@@ -103,6 +105,25 @@ class Algebra:
     def exp(self, value: Value) -> Value:
         raise ArithmeticError(f"{type(self).__name__} has no exponential function")
 
+    def log(self, value: Value) -> Value:
+        raise ArithmeticError(f"{type(self).__name__} has no logarithm")
+
+    def sqrt(self, value: Value) -> Value:
+        raise ArithmeticError(f"{type(self).__name__} has no square root")
+
+    def step(self, value: Value, at_zero: Fraction | None) -> Value:
+        """1 where the value is positive, 0 where it is negative, ``at_zero`` at 0."""
+        return self.map(lambda x: self.const(_step(x, at_zero)), value)
+
+    def opaque(self, name: str, order: int, value: Value) -> Value:
+        """A generic activation, or its derivative of an order."""
+        raise ArithmeticError(f"{type(self).__name__} has no values of the function {name}")
+
+    def part(self, value: Value, start: tuple[int, int], shape: tuple[int, int]) -> Value:
+        """Some rows and columns."""
+        (top, left), (rows, columns) = start, shape
+        return value[..., top : top + rows, left : left + columns]
+
     def is_zero(self, value: Value) -> bool:
         return bool(np.all(value == 0))
 
@@ -118,6 +139,22 @@ class Algebra:
         for position in np.ndindex(value.shape):
             result[position] = function(value[position])
         return result
+
+
+def _step(value: Any, at_zero: Fraction | None) -> Fraction:
+    # An analytic function on either side: what is far from the real axis is not asked.
+    real = value.real if hasattr(value, "real") else value
+    if real == 0 and at_zero is None:
+        raise at_kink()
+    return Fraction(int(real > 0)) if real else at_zero or Fraction(0)
+
+
+def at_kink() -> OutsideDomain:
+    """The refusal to take a derivative where there is none."""
+    return OutsideDomain(
+        "a function with a kink (relu, max, abs) is differentiated exactly at its kink; choose a "
+        "convention there, such as relu_0, or move the point"
+    )
 
 
 def _entry(value: Value) -> Value:
@@ -157,7 +194,7 @@ class PrimeField(Algebra):
         self.prime = prime
         self.seed = seed
         self.key = ("prime field", prime, seed)
-        self._atoms: dict[int, int] = {}
+        self._atoms: dict[tuple[str, int], int] = {}
 
     def const(self, value: Fraction) -> Value:
         if value.denominator == 1:
@@ -178,12 +215,28 @@ class PrimeField(Algebra):
     def exp(self, value: Value) -> Value:
         return self.map(self._atom, value)
 
-    def _atom(self, argument: int) -> int:
-        found = self._atoms.get(argument)
+    # Of the following nothing is known but the name: equal formulas may differ through a
+    # relation (the square of a root, s² = s of a step), never the other way round.
+
+    def log(self, value: Value) -> Value:
+        return self.map(lambda x: self._atom(x, "log"), value)
+
+    def sqrt(self, value: Value) -> Value:
+        return self.map(lambda x: self._atom(x, "sqrt"), value)
+
+    def step(self, value: Value, at_zero: Fraction | None) -> Value:
+        return self.map(lambda x: self._atom(x, f"step {at_zero}"), value)
+
+    def opaque(self, name: str, order: int, value: Value) -> Value:
+        return self.map(lambda x: self._atom(x, f"{name} {order}"), value)
+
+    def _atom(self, argument: int, function: str = "") -> int:
+        key = (function, argument)
+        found = self._atoms.get(key)
         if found is None:
-            data = f"{self.seed}:{self.prime}:{argument}".encode()
+            data = f"{self.seed}:{self.prime}:{function}{argument}".encode()
             digest = hashlib.blake2b(data, digest_size=16).digest()
-            found = self._atoms[argument] = int.from_bytes(digest, "big") % (self.prime - 1) + 1
+            found = self._atoms[key] = int.from_bytes(digest, "big") % (self.prime - 1) + 1
         return found
 
 
@@ -203,6 +256,59 @@ class Multiprecision(Algebra):
     def exp(self, value: Value) -> Value:
         return self.map(self.context.exp, value)
 
+    def log(self, value: Value) -> Value:
+        return self.map(lambda x: self.context.log(_positive(x, "log")), value)
+
+    def sqrt(self, value: Value) -> Value:
+        return self.map(lambda x: self.context.sqrt(_positive(x, "sqrt", or_zero=True)), value)
+
+    def opaque(self, name: str, order: int, value: Value) -> Value:
+        return self.map(lambda x: _some_function(self.context, name, order, x), value)
+
+
+def _positive(value: Any, function: str, *, or_zero: bool = False) -> Any:
+    if not (value.real > 0 or (or_zero and value.real == 0)):
+        raise OutsideDomain(f"{function} of {value}, which is {'negative' if or_zero else 'not positive'}")
+    return value
+
+
+def _some_function(functions: Any, name: str, order: int, value: Any) -> Any:
+    """A smooth function to stand for a generic activation, and its derivatives.
+
+    sin(x + a) + exp(x / 2), with a of its own for each name: no derivative is a polynomial
+    in the function and the others, so a wrong formula shows.
+    """
+    phase = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=2).digest(), "big")
+    shift = phase % 97 / 97
+    turned = (functions.sin, functions.cos)[order % 2](value + shift)
+    sign = -1 if order % 4 in (2, 3) else 1
+    return sign * turned + functions.exp(value / 2) / 2**order
+
+
+# Written so, infinity times 0 does not occur, and the complex step passes.
+def _relu(value: Value) -> Value:
+    return np.where(np.real(value) > 0, value, 0)[()]
+
+
+def _absolute(value: Value) -> Value:
+    return np.where(np.real(value) < 0, -value, value)[()]
+
+
+def _softplus(value: Value) -> Value:
+    # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): exp never overflows.
+    positive = np.real(value) >= 0
+    return np.where(positive, value, 0) + np.log1p(np.exp(np.where(positive, -value, value)))
+
+
+def _softmax(value: Value) -> Value:
+    shifted = np.exp(value - np.max(np.real(value), axis=(-1, -2), keepdims=True))
+    return shifted / shifted.sum(axis=(-1, -2), keepdims=True)
+
+
+def _logsumexp(value: Value) -> Value:
+    largest = np.max(np.real(value), axis=(-1, -2), keepdims=True)
+    return largest + np.log(np.exp(value - largest).sum(axis=(-1, -2), keepdims=True))
+
 
 def _sigmoid(value: Value) -> Value:
     # Both branches of the textbook's stable form: exp never overflows. The sign is that of
@@ -217,7 +323,15 @@ class Floats(Algebra):
 
     def __init__(self, dtype: Any = np.float64) -> None:
         self.dtype = np.dtype(dtype)
-        self.direct = {"tanh": np.tanh, "sigma": _sigmoid}
+        self.direct = {
+            "tanh": np.tanh,
+            "sigma": _sigmoid,
+            "softplus": _softplus,
+            "softmax": _softmax,
+            "logsumexp": _logsumexp,
+            **{f"relu{suffix}": _relu for suffix in ("", "_0", "_half", "_1")},
+            **{f"abs{suffix}": _absolute for suffix in ("", "_0")},
+        }
 
     def const(self, value: Fraction) -> Value:
         return self.dtype.type(value.numerator) / self.dtype.type(value.denominator)
@@ -233,3 +347,23 @@ class Floats(Algebra):
 
     def exp(self, value: Value) -> Value:
         return np.exp(value)
+
+    def log(self, value: Value) -> Value:
+        if np.size(value):
+            _positive(np.min(np.real(value)), "log")
+        return np.log(value)
+
+    def sqrt(self, value: Value) -> Value:
+        if np.size(value):
+            _positive(np.min(np.real(value)), "sqrt", or_zero=True)
+        return np.sqrt(value)
+
+    def step(self, value: Value, at_zero: Fraction | None) -> Value:
+        real = np.real(value)
+        if at_zero is None and np.any(real == 0):
+            raise at_kink()
+        result = np.where(real == 0, float(at_zero or 0), real > 0)
+        return result.astype(self.dtype)[()]
+
+    def opaque(self, name: str, order: int, value: Value) -> Value:
+        return _some_function(np, name, order, value)

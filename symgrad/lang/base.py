@@ -35,9 +35,10 @@ class Primitive:
             for operations that act entry by entry. Only calculus may read it.
         transpose: for an operation linear in each argument, the adjoint map in
             argument i, ``(i, cotangent, args) -> cotangent of argument i``.
-        factor: for an operation linear in each argument, the matrix left of the
-            differential of argument i, ``(i, args, result) -> matrix``; None where the
-            differential does not stand on the right.
+        factor: the matrix left of the differential of argument i, ``(i, args, ans) ->
+            matrix``; None where the differential does not stand on the right.
+        pull: for a function of a whole column, ``(i, cotangent, ans, args) -> cotangent of
+            argument i``.
         definition: for an elementwise function, its value through ``exp`` and
             arithmetic, ``(algebra, value) -> value``.
     """
@@ -50,6 +51,7 @@ class Primitive:
     partials: Callable[..., tuple[Node, ...]] | None = None
     transpose: Callable[[int, Node, tuple[Node, ...]], Node] | None = None
     factor: Callable[[int, tuple[Node, ...], Node], Node | None] | None = None
+    pull: Callable[[int, Node, Node, tuple[Node, ...]], Node] | None = None
     definition: Callable[..., Any] | None = None
     definition_text: str = ""
     latex_name: str = ""

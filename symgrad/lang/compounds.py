@@ -123,6 +123,23 @@ class Block(Node):
         return block([args[r * width : (r + 1) * width] for r in range(height)])
 
 
+class Slice(Node):
+    """Some rows and columns of a matrix: ``count`` of them from ``start`` on, the first is 0."""
+
+    __slots__ = ()
+
+    @property
+    def start(self) -> tuple[Affine, Affine]:
+        return (self.key[0], self.key[1])
+
+    @property
+    def whole(self) -> Node:
+        return self.args[0]
+
+    def with_args(self, args: tuple[Node, ...]) -> Node:
+        return self if args == self.args else part(args[0], self.start, self.shape)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """``left relation right`` between affine forms or between scalar nodes; all must hold."""
@@ -163,6 +180,18 @@ class Cases(Node):
     @property
     def values(self) -> tuple[Node, ...]:
         return self.args[: len(self.key[0])]
+
+
+def part(whole: Node, start: tuple[Affine, Affine], shape: Shape) -> Node:
+    """The rows and columns of a matrix from ``start`` on.
+
+    A part of a product is a product of parts and a part of a block matrix is a block where
+    it can be seen, so that W[:, :n] stands beside what it belongs to.
+    """
+    if shape == whole.shape:
+        return whole
+    simpler = OPERATORS["part"](whole, start, shape) if "part" in OPERATORS else None
+    return Slice(start, (whole,), shape) if simpler is None else simpler
 
 
 def block(rows: list[tuple[Node, ...]] | tuple[tuple[Node, ...], ...]) -> Node:

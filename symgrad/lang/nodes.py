@@ -17,7 +17,9 @@ from symgrad.lang.compounds import Condition as Condition
 from symgrad.lang.compounds import Fold as Fold
 from symgrad.lang.compounds import Misfit as Misfit
 from symgrad.lang.compounds import Power as Power
+from symgrad.lang.compounds import Slice as Slice
 from symgrad.lang.compounds import block as block
+from symgrad.lang.compounds import part as part
 from symgrad.lang.construct import binder_height as binder_height
 from symgrad.lang.construct import cases as cases
 from symgrad.lang.construct import const as const

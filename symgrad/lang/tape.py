@@ -33,6 +33,7 @@ from symgrad.lang.nodes import (
     Power,
     Shape,
     Signal,
+    Slice,
     index_value,
 )
 
@@ -58,6 +59,10 @@ class Environment:
     indices: dict[str, int]
     sizes: Mapping[str, int] = field(default_factory=dict)
     named: Callable[[Node], Value] = _no_name
+
+    def number(self, form: Affine) -> int:
+        """The value of an affine form in times, indices and sizes."""
+        return form.value({**self.sizes, **self.indices})
 
     def shape(self, shape: Shape) -> tuple[int, int]:
         return (shape[0].value(self.sizes), shape[1].value(self.sizes))
@@ -117,7 +122,7 @@ class Tape:
             )
         if isinstance(node, IndexValue):
             form = node.form
-            return lambda values, env: algebra.const(Fraction(form.value(env.indices)))
+            return lambda values, env: algebra.const(Fraction(env.number(form)))
         if isinstance(node, Iverson):
             form = node.form
             return lambda values, env: algebra.const(
@@ -130,6 +135,11 @@ class Tape:
             height, width = node.grid
             return lambda values, env: algebra.blocks(
                 [[values[a] for a in arguments[r * width : (r + 1) * width]] for r in range(height)]
+            )
+        if isinstance(node, Slice):
+            start, size, (whole,) = node.start, node.shape, arguments
+            return lambda values, env: algebra.part(
+                values[whole], env.shape(start), env.shape(size)
             )
         if isinstance(node, Name | Derivative):
             return lambda values, env: env.named(node)
@@ -229,7 +239,6 @@ class _FoldRunner:
         # The body depends on no other bound index: its products can be continued.
         self.reusable = not _bound_indices(node.body) - {node.index}
         self._known: dict[tuple[int, int], Value] = {}
-        self._bodies: dict[int, Value] = {}
         self._owner: tuple[Environment, tuple[tuple[str, int], ...]] | None = None
 
     def run(self, env: Environment) -> Value:
@@ -243,7 +252,7 @@ class _FoldRunner:
             return self._product(env, lower, upper)
         free = tuple(sorted((n, v) for n, v in env.indices.items() if not n.startswith("#")))
         if self._owner is None or self._owner[0] is not env or self._owner[1] != free:
-            self._owner, self._known, self._bodies = (env, free), {}, {}
+            self._owner, self._known = (env, free), {}
         known = self._known
         if (lower, upper) not in known:
             if (lower + 1, upper) in known:

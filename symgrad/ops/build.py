@@ -20,6 +20,7 @@ from symgrad.lang.nodes import (
     Full,
     Misfit,
     Node,
+    Param,
     Power,
     Primitive,
     Shape,
@@ -27,6 +28,7 @@ from symgrad.lang.nodes import (
     const,
     full,
 )
+from symgrad.ops.parts import block_product, is_value, is_zero
 
 
 def shape_text(shape: Shape) -> str:
@@ -47,20 +49,6 @@ def as_node(value: Node | int | Fraction) -> Node:
     if isinstance(value, float):
         repair = f"floats are not exact: write Fraction({str(value)!r})"
     raise TypeError(f"{value!r} ({type(value).__name__}) cannot stand in a formula; {repair}")
-
-
-def is_value(node: Node, value: int) -> bool:
-    """Whether the node is the literal 0 or 1, or a matrix full of it."""
-    if isinstance(node, Const):
-        return node.value == value
-    return isinstance(node, Full) and (
-        (value == 0 and node.kind == "zeros") or (value == 1 and node.kind == "ones")
-    )
-
-
-def is_zero(node: Node) -> bool:
-    """Whether the node is the literal 0 or a matrix of zeros."""
-    return is_value(node, 0)
 
 
 def _product_message(left: Node, right: Node) -> str:
@@ -211,6 +199,14 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
         scale = _multiple_of_identity(left)
         if scale is not None:
             return mul(scale, right)
+        if isinstance(left, Param) and isinstance(right, Block) and right.grid[1] == 1:
+            # W [0; u] is the columns of W that meet u, times u.
+            found = block_product(left, right)
+            if found is not None:
+                return found
+        column = right.shape[1] == SCALAR[1]
+        if column and isinstance(left, Apply) and left.head is table["matmul"]:
+            return matmul(left.args[0], matmul(left.args[1], right))
         if all(isinstance(f, Apply) and f.head is table["diag"] for f in factors):
             return diag(mul(left.args[0], right.args[0]))
         if isinstance(right, Apply) and right.head is table["matmul"]:
@@ -277,7 +273,24 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
             return node
         return Power((exponent,), (node,), node.shape)
 
-    for operation in (add, neg, sub, mul, div, matmul, transpose, diag, total, power):
+    def call(head: Primitive, operand: Node) -> Node:
+        return make(head, as_node(operand))
+
+    def binary(head: Primitive, left: Node, right: Node) -> Node:
+        _common_shape(head.name, [left, right])
+        return make(head, left, right)
+
+    def softmax(operand: Node) -> Node:
+        node = as_node(operand)
+        return const(1) if node.is_scalar else make(table["softmax"], node)
+
+    def logsumexp(operand: Node) -> Node:
+        node = as_node(operand)
+        return node if node.is_scalar else make(table["logsumexp"], node)
+
+    operations = (add, neg, sub, mul, div, matmul, transpose, diag, total, power)
+    functions = (call, binary, softmax, logsumexp)
+    for operation in (*operations, *functions):
         operators[operation.__name__] = _keeping_misfits(operation)
 
 
@@ -292,8 +305,9 @@ def _keeping_misfits(operation: Callable[..., Node]) -> Callable[..., Node]:
             message = wrong.message
         except ShapeError as error:
             message = str(error)
-        nodes = tuple(as_node(o) for o in operands if not isinstance(o, Affine))
-        return Misfit((message, operation.__name__), nodes, SCALAR)
+        nodes = tuple(as_node(o) for o in operands if not isinstance(o, Affine | Primitive))
+        named = next((o.name for o in operands if isinstance(o, Primitive)), operation.__name__)
+        return Misfit((message, named), nodes, SCALAR)
 
     build.__name__ = operation.__name__
     return build

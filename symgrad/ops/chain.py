@@ -6,20 +6,29 @@ Knows no derivative: it asks the heads of the nodes.
 from __future__ import annotations
 
 from symgrad.errors import NotSupportedYet
+from symgrad.lang.affine import Affine, as_affine
 from symgrad.lang.nodes import (
     OPERATORS,
     SCALAR,
     Apply,
+    Block,
     Node,
     Param,
     Power,
+    Shape,
     Signal,
+    Slice,
+    block,
+    const,
     full,
     index_value,
     params_in,
+    part,
     signals_in,
     walk,
 )
+
+_ZERO = as_affine(0)
 
 
 def pull_back(value: Node, cotangent: Node, *, at: Node | None = None) -> dict[Node, Node]:
@@ -54,6 +63,8 @@ def _parts(node: Node, answer: Node, cotangent: Node) -> list[Node]:
         return [cotangent] * len(node.args)
     if isinstance(node, Apply):
         head = node.head
+        if head.pull is not None:
+            return [head.pull(i, cotangent, answer, node.args) for i in range(len(node.args))]
         if head.transpose is not None:
             return [head.transpose(i, cotangent, node.args) for i in range(len(node.args))]
         if head.partials is not None:
@@ -66,6 +77,10 @@ def _parts(node: Node, answer: Node, cotangent: Node) -> list[Node]:
         exponent = node.exponent
         inner = index_value(exponent) * node.base ** (exponent - 1)
         return [cotangent * inner]
+    if isinstance(node, Block):
+        return [part(cotangent, start, cell.shape) for start, cell in _cells(node)]
+    if isinstance(node, Slice):
+        return [_padded(cotangent, node.start, node.args[0].shape)]
     raise NotSupportedYet(
         f"no derivative for {_describe(node)} in {node!r}; write it with the primitives "
         "that have one"
@@ -80,20 +95,33 @@ def jacobian(value: Node, wrt: Node, *, at: Node | None = None) -> Node:
     Raises:
         NotSupportedYet: the differential of ``wrt`` does not stand on the right.
     """
-    size = (wrt.shape[0], wrt.shape[0])
-    known: dict[Node, Node | None] = {wrt: full("identity", size)}
+    moving = {wrt}
     for node in walk(value):
+        if any(argument in moving for argument in node.args):
+            moving.add(node)
+    known: dict[Node, Node] = {wrt: full("identity", (wrt.shape[0], wrt.shape[0]))}
+
+    def of(node: Node) -> Node:
         if node in known:
-            continue
+            return known[node]
         answer = at if node is value and at is not None else node
-        parts = [
-            OPERATORS["matmul"](_factor(node, i, answer), inner)
-            for i, argument in enumerate(node.args)
-            if (inner := known[argument]) is not None
-        ]
-        known[node] = OPERATORS["add"](*parts) if parts else None
-    found = known[value]
-    return full("zeros", (value.shape[0], wrt.shape[0])) if found is None else found
+        if node.is_scalar and not wrt.is_scalar:
+            # The gradient as a row: inner products have no factor of their own.
+            found = pull_back(node, const(1), at=answer)[wrt].T
+        else:
+            found = OPERATORS["add"](
+                *[
+                    OPERATORS["matmul"](_factor(node, i, answer), of(argument))
+                    for i, argument in enumerate(node.args)
+                    if argument in moving
+                ]
+            )
+        known[node] = found
+        return found
+
+    if value not in moving:
+        return full("zeros", (value.shape[0], wrt.shape[0]))
+    return of(value)
 
 
 def _factor(node: Node, i: int, answer: Node) -> Node:
@@ -113,14 +141,51 @@ def _factor(node: Node, i: int, answer: Node) -> Node:
     if isinstance(node, Power) and not node.is_matrix_power:
         inner = index_value(node.exponent) * node.base ** (node.exponent - 1)
         return OPERATORS["diag"](inner)
+    if isinstance(node, Block) and node.grid[1] == 1:
+        size = node.args[i].shape[0]
+        eye = full("identity", (size, size))
+        return _padded(eye, (_cells(node)[i][0][0], _ZERO), (node.shape[0], size))
+    if isinstance(node, Slice) and node.shape[1] == SCALAR[1]:
+        rows = node.args[0].shape[0]
+        return part(full("identity", (rows, rows)), node.start, (node.shape[0], rows))
     raise NotSupportedYet(
         f"no Jacobian through argument {i + 1} of {_describe(node)} in {node!r}; ask for the "
         "gradient of a scalar objective instead"
     )
 
 
-def _narrow(part: Node, argument: Node) -> Node:
-    return OPERATORS["total"](part) if argument.shape == SCALAR else part
+def _cells(node: Block) -> list[tuple[tuple[Affine, Affine], Node]]:
+    """The blocks in order, each with the row and the column where it begins."""
+    found: list[tuple[tuple[Affine, Affine], Node]] = []
+    above = _ZERO
+    for row in node.rows:
+        left = _ZERO
+        for cell in row:
+            found.append(((above, left), cell))
+            left = left + cell.shape[1]
+        above = above + row[0].shape[0]
+    return found
+
+
+def _padded(inner: Node, start: tuple[Affine, Affine], shape: Shape) -> Node:
+    """``inner`` as a part of zeros."""
+    heights = [start[0], inner.shape[0], shape[0] - start[0] - inner.shape[0]]
+    widths = [start[1], inner.shape[1], shape[1] - start[1] - inner.shape[1]]
+    grid = [
+        tuple(
+            inner if (r, c) == (1, 1) else full("zeros", (height, width))
+            for c, width in enumerate(widths)
+            if width != _ZERO
+        )
+        for r, height in enumerate(heights)
+        if height != _ZERO
+    ]
+    return block(grid)
+
+
+def _narrow(piece: Node, argument: Node) -> Node:
+    """The cotangent of an argument: a broadcast scalar collects all entries."""
+    return OPERATORS["total"](piece) if argument.shape == SCALAR else piece
 
 
 def _describe(node: Node) -> str:

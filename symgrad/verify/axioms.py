@@ -80,11 +80,12 @@ def prove_entry(entry: Entry) -> Verdict:
 def entry_calls(entries: Mapping[str, Entry], base: RationalFunctions) -> Calls:
     """Entries as calls of ``Dual``: the call is an atom, its slope the claimed formula."""
 
-    def pair(entry: Entry) -> tuple[Callable[[Value], Value], Callable[[Value], Value]]:
+    def pair(entry: Entry) -> tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]:
         tape = Tape([entry.claim], base)
 
-        def slope(value: Value) -> Value:
-            return tape.run(Environment({entry.answer.name: value}, _no_signal, {}))[0]
+        def slope(value: Value, argument: Value) -> Value:
+            names = {entry.answer.name: value, entry.argument.name: argument}
+            return tape.run(Environment(names, _no_signal, {}))[0]
 
         return (lambda argument: base.call(entry.primitive.name, argument)), slope
 

@@ -7,38 +7,41 @@ counting as new random numbers. The Schwartz-Zippel lemma turns them into an err
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symgrad.lang.algebra import Algebra, Value
 
 
-class _EveryCall(Mapping[str, Callable[[Value], Value]]):
-    """The same bound for a call of every activation, whatever its name."""
+@dataclass(frozen=True, slots=True)
+class Degree:
+    """A value is P / Π D_i^{e_i}: the degree of P, and the exponent of each denominator.
 
-    def __init__(self, call: Callable[[Value], Value]) -> None:
-        self.call = call
+    A denominator stands for one per entry of what was divided by, so that adding the
+    entries of a column brings them to one common denominator.
+    """
 
-    def __getitem__(self, name: str) -> Callable[[Value], Value]:
-        return self.call
+    over: int
+    under: Mapping[int, int] = field(default_factory=dict)
 
-    def get(self, name: str, default: object = None) -> Callable[[Value], Value]:
-        return self.call
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+_CONSTANT = Degree(0)
+_CALL = Degree(1)
 
 
 class Degrees(Algebra):
-    """Values are pairs (degree of the numerator, degree of the denominator)."""
+    """Bounds on the degrees of numerators and denominators, entry by entry the same.
 
-    def __init__(self) -> None:
+    ``entries``: how many entries a matrix has at most.
+    """
+
+    def __init__(self, entries: int = 1) -> None:
+        self.entries = entries
         self.calls = 0
         self.argument = 0
-        self.direct = _EveryCall(self.exp)
+        self.direct = {name: self._call for name in _QUADRATIC}
+        self._weights: list[int] = []
 
     def dual_calls(self, pair: Callable[..., Value]) -> Mapping[str, Callable[[Value], Value]]:
         """Calls of dual numbers: the call is a new number, its slope a polynomial in it.
@@ -48,26 +51,43 @@ class Degrees(Algebra):
         """
 
         def call(argument: Value) -> Value:
-            value = self.exp(argument.value)
+            value = self._call(argument.value)
             if argument.tangent is None:
                 return pair(value)
-            return pair(value, self.mul((2, 0), argument.tangent))
+            return pair(value, self.mul(Degree(2), argument.tangent))
 
-        return _EveryCall(call)
+        return {name: call for name in _QUADRATIC}
+
+    def whole(self, value: Degree) -> int:
+        """The degree of the numerator together with that of the denominator."""
+        return value.over + self._under(value.under)
+
+    def _under(self, exponents: Mapping[int, int]) -> int:
+        return sum(self._weights[i] * e for i, e in exponents.items())
 
     def const(self, value: Fraction) -> Value:
-        return (0, 0)
+        return _CONSTANT
 
     def add(self, left: Value, right: Value) -> Value:
-        if left[1] == right[1] == 0:
-            return (max(left[0], right[0]), 0)
-        return (max(left[0] + right[1], right[0] + left[1]), left[1] + right[1])
+        if not left.under and not right.under:
+            return Degree(max(left.over, right.over))
+        common = dict(left.under)
+        for i, e in right.under.items():
+            common[i] = max(e, common.get(i, 0))
+        whole = self._under(common)
+        over = max(side.over + whole - self._under(side.under) for side in (left, right))
+        return Degree(over, common)
 
     def neg(self, value: Value) -> Value:
         return value
 
     def mul(self, left: Value, right: Value) -> Value:
-        return (left[0] + right[0], left[1] + right[1])
+        if not right.under:
+            return Degree(left.over + right.over, left.under)
+        product = dict(left.under)
+        for i, e in right.under.items():
+            product[i] = e + product.get(i, 0)
+        return Degree(left.over + right.over, product)
 
     matmul = mul
 
@@ -80,29 +100,59 @@ class Degrees(Algebra):
     def diagonal(self, value: Value) -> Value:
         return value
 
+    def part(self, value: Value, start: tuple[int, int], shape: tuple[int, int]) -> Value:
+        return value
+
     def filled(self, rows: int, columns: int, value: Fraction) -> Value:
-        return (0, 0)
+        return _CONSTANT
 
     def eye(self, size: int) -> Value:
-        return (0, 0)
+        return _CONSTANT
 
     def blocks(self, rows: list[list[Value]]) -> Value:
         cells = [cell for row in rows for cell in row]
-        return (max(c[0] for c in cells), max(c[1] for c in cells))
+        result = cells[0]
+        for cell in cells[1:]:
+            result = self.add(result, cell)
+        return result
 
     def inverse(self, value: Value) -> Value:
-        return (value[1], value[0])
+        if not value.over and not value.under:
+            return _CONSTANT
+        self._weights.append(value.over * self.entries)
+        # One of the denominators is divided by; the others, and what stood below, are above.
+        above = self._under(value.under) + value.over * (self.entries - 1)
+        return Degree(above, {len(self._weights) - 1: 1})
 
     def div(self, left: Value, right: Value) -> Value:
         return self.mul(left, self.inverse(right))
 
     def exp(self, value: Value) -> Value:
+        return self._call(value)
+
+    def log(self, value: Value) -> Value:
+        return self._call(value)
+
+    def sqrt(self, value: Value) -> Value:
+        return self._call(value)
+
+    def step(self, value: Value, at_zero: Fraction | None) -> Value:
+        return self._call(value)
+
+    def opaque(self, name: str, order: int, value: Value) -> Value:
+        return self._call(value)
+
+    def _call(self, value: Value) -> Value:
         self.calls += 1
-        self.argument = max(self.argument, value[0] + value[1])
-        return (1, 0)
+        self.argument = max(self.argument, self.whole(value))
+        return _CALL
 
     def is_zero(self, value: Value) -> bool:
         return False
+
+
+#: Functions whose derivative is a polynomial of degree at most 2 in their value.
+_QUADRATIC = ("exp", "sigma", "tanh")
 
 
 def error_bound(degree: int, calls: int, argument: int, prime: int) -> float:

@@ -17,8 +17,8 @@ import numpy as np
 
 from symgrad.lang.algebra import Algebra, Value
 
-#: Proved derivatives by name: the call as an atom, and its slope from the call's value.
-Calls = Mapping[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]]
+#: Proved derivatives by name: the call as an atom, its slope from its value and its argument.
+Calls = Mapping[str, tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]]
 
 
 @dataclass(slots=True)
@@ -40,8 +40,8 @@ class Pair:
 class Dual(Algebra):
     """Dual numbers over another algebra.
 
-    ``entries`` may give, by name, a proved derivative ``(base value of the call) -> partial``;
-    such a call is then an atom of the base algebra instead of its definition.
+    ``entries`` may give, by name, a proved derivative ``(value of the call, its argument) ->
+    partial``; such a call is then an atom of the base algebra instead of its definition.
     """
 
     def __init__(
@@ -61,13 +61,14 @@ class Dual(Algebra):
         )
 
     def _entry(
-        self, call: Callable[[Value], Value], partial: Callable[[Value], Value]
+        self, call: Callable[[Value], Value], partial: Callable[[Value, Value], Value]
     ) -> Callable[[Value], Value]:
         def apply(argument: Pair) -> Pair:
             value = call(argument.value)
             if argument.tangent is None:
                 return Pair(value)
-            return Pair(value, self.base.mul(partial(value), argument.tangent))
+            slope = partial(value, argument.value)
+            return Pair(value, self.base.mul(slope, argument.tangent))
 
         return apply
 
@@ -145,6 +146,41 @@ class Dual(Algebra):
         if value.tangent is None:
             return Pair(result)
         return Pair(result, self.base.mul(result, value.tangent))
+
+    # The inverse of exp, the root of a square: what their definitions say of a tangent.
+
+    def log(self, value: Value) -> Value:
+        result = self.base.log(value.value)
+        if value.tangent is None:
+            return Pair(result)
+        return Pair(result, self.base.div(value.tangent, value.value))
+
+    def sqrt(self, value: Value) -> Value:
+        result = self.base.sqrt(value.value)
+        if value.tangent is None:
+            return Pair(result)
+        twice = self.base.add(result, result)
+        return Pair(result, self.base.div(value.tangent, twice))
+
+    def step(self, value: Value, at_zero: Fraction | None) -> Value:
+        return Pair(self.base.step(value.value, at_zero))
+
+    def opaque(self, name: str, order: int, value: Value) -> Value:
+        result = self.base.opaque(name, order, value.value)
+        if value.tangent is None:
+            return Pair(result)
+        slope = self.base.opaque(name, order + 1, value.value)
+        return Pair(result, self.base.mul(slope, value.tangent))
+
+    def part(self, value: Value, start: tuple[int, int], shape: tuple[int, int]) -> Value:
+        return self._linear(lambda entries: self.base.part(entries, start, shape), value)
+
+    def blocks(self, rows: list[list[Value]]) -> Value:
+        value = self.base.blocks([[pair.value for pair in row] for row in rows])
+        if all(pair.tangent is None for row in rows for pair in row):
+            return Pair(value)
+        tangents = [[self.tangent(pair) for pair in row] for row in rows]
+        return Pair(value, self.base.blocks(tangents))
 
     def tangent(self, pair: Pair) -> Value:
         """The tangent as a value of the base algebra."""

@@ -85,6 +85,18 @@ class RationalFunctions(Algebra):
     def exp(self, value: Value) -> Value:
         return self.map(lambda entry: self.call("exp", entry), value)
 
+    def log(self, value: Value) -> Value:
+        return self.map(lambda entry: self.call("log", entry), value)
+
+    def sqrt(self, value: Value) -> Value:
+        return self.map(lambda entry: self.call("sqrt", entry), value)
+
+    def step(self, value: Value, at_zero: Fraction | None) -> Value:
+        return self.map(lambda entry: self.call(f"step {at_zero}", entry), value)
+
+    def opaque(self, name: str, order: int, value: Value) -> Value:
+        return self.map(lambda entry: self.call(name + "'" * order, entry), value)
+
     def call(self, name: str, argument: Ratio) -> Ratio:
         """An activation call as an atom: equal arguments give the same atom."""
         return generator("call", name, repr(argument.over), repr(argument.under))
