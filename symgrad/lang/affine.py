@@ -39,6 +39,11 @@ class Affine:
     def __rsub__(self, other: int) -> Affine:
         return (-self) + other
 
+    def __mul__(self, factor: int) -> Affine:
+        return self.scale(factor) if isinstance(factor, int) else NotImplemented
+
+    __rmul__ = __mul__
+
     def scale(self, factor: int) -> Affine:
         if factor == 0:
             return Affine()

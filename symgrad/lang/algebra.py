@@ -115,6 +115,10 @@ class Algebra:
         """1 where the value is positive, 0 where it is negative, ``at_zero`` at 0."""
         return self.map(lambda x: self.const(_step(x, at_zero)), value)
 
+    def positive_part(self, value: Value, at_zero: Fraction | None) -> Value:
+        """max(x, 0), whose derivative is the step with the same convention."""
+        return self.map(lambda x: x if getattr(x, "real", x) > 0 else 0 * x, value)
+
     def opaque(self, name: str, order: int, value: Value) -> Value:
         """A generic activation, or its derivative of an order."""
         raise ArithmeticError(f"{type(self).__name__} has no values of the function {name}")
@@ -227,6 +231,9 @@ class PrimeField(Algebra):
     def step(self, value: Value, at_zero: Fraction | None) -> Value:
         return self.map(lambda x: self._atom(x, f"step {at_zero}"), value)
 
+    def positive_part(self, value: Value, at_zero: Fraction | None) -> Value:
+        return self.mul(value, self.step(value, at_zero))
+
     def opaque(self, name: str, order: int, value: Value) -> Value:
         return self.map(lambda x: self._atom(x, f"{name} {order}"), value)
 
@@ -263,7 +270,7 @@ class Multiprecision(Algebra):
         return self.map(lambda x: self.context.sqrt(_positive(x, "sqrt", or_zero=True)), value)
 
     def opaque(self, name: str, order: int, value: Value) -> Value:
-        return self.map(lambda x: _some_function(self.context, name, order, x), value)
+        return self.map(lambda x: some_function(self.context, name, order, x), value)
 
 
 def _positive(value: Any, function: str, *, or_zero: bool = False) -> Any:
@@ -272,7 +279,7 @@ def _positive(value: Any, function: str, *, or_zero: bool = False) -> Any:
     return value
 
 
-def _some_function(functions: Any, name: str, order: int, value: Any) -> Any:
+def some_function(functions: Any, name: str, order: int, value: Any) -> Any:
     """A smooth function to stand for a generic activation, and its derivatives.
 
     sin(x + a) + exp(x / 2), with a of its own for each name: no derivative is a polynomial
@@ -283,15 +290,6 @@ def _some_function(functions: Any, name: str, order: int, value: Any) -> Any:
     turned = (functions.sin, functions.cos)[order % 2](value + shift)
     sign = -1 if order % 4 in (2, 3) else 1
     return sign * turned + functions.exp(value / 2) / 2**order
-
-
-# Written so, infinity times 0 does not occur, and the complex step passes.
-def _relu(value: Value) -> Value:
-    return np.where(np.real(value) > 0, value, 0)[()]
-
-
-def _absolute(value: Value) -> Value:
-    return np.where(np.real(value) < 0, -value, value)[()]
 
 
 def _softplus(value: Value) -> Value:
@@ -329,8 +327,6 @@ class Floats(Algebra):
             "softplus": _softplus,
             "softmax": _softmax,
             "logsumexp": _logsumexp,
-            **{f"relu{suffix}": _relu for suffix in ("", "_0", "_half", "_1")},
-            **{f"abs{suffix}": _absolute for suffix in ("", "_0")},
         }
 
     def const(self, value: Fraction) -> Value:
@@ -366,4 +362,8 @@ class Floats(Algebra):
         return result.astype(self.dtype)[()]
 
     def opaque(self, name: str, order: int, value: Value) -> Value:
-        return _some_function(np, name, order, value)
+        return some_function(np, name, order, value)
+
+    def positive_part(self, value: Value, at_zero: Fraction | None) -> Value:
+        # The sign of the real part decides: the complex step passes.
+        return np.where(np.real(value) > 0, value, 0)[()]

@@ -6,7 +6,7 @@ stand in braces. This is what error messages and ``repr`` show.
 
 from __future__ import annotations
 
-from symgrad.lang.affine import Affine
+from symgrad.lang.affine import ONE, Affine
 from symgrad.lang.display import RENDERERS
 from symgrad.lang.nodes import (
     Apply,
@@ -25,6 +25,7 @@ from symgrad.lang.nodes import (
     Param,
     Power,
     Signal,
+    Slice,
     rename_index,
     walk,
 )
@@ -84,9 +85,17 @@ def free_names(node: Node) -> frozenset[str]:
     return frozenset(names)
 
 
+def slice_names(node: Slice) -> frozenset[str]:
+    """The sizes that the ranges of a part of a matrix are written with."""
+    forms = (*node.start, *node.shape)
+    return frozenset().union(*[form.names for form in forms])
+
+
 def named_body(node: Fold, used: frozenset[str]) -> tuple[str, Node]:
     """A readable letter for the bound index, and the body written with it."""
-    letter = bound_name(node, used | {n for n in free_names(node) if not n.startswith("#")})
+    sizes = [slice_names(part) for part in walk(node.body) if isinstance(part, Slice)]
+    free = {n for n in free_names(node) if not n.startswith("#")}
+    letter = bound_name(node, used.union(free, *sizes))
     return letter, rename_index(node.body, node.index, letter)
 
 
@@ -131,6 +140,8 @@ def _text(node: Node, used: frozenset[str]) -> tuple[str, int]:
     if isinstance(node, Block):
         rows = "; ".join(", ".join(_text(cell, used)[0] for cell in row) for row in node.rows)
         return f"[{rows}]", ATOM
+    if isinstance(node, Slice):
+        return f"{_wrap(_text(node.whole, used), ATOM)}[{_ranges(node)}]", ATOM
     if isinstance(node, Cases):
         parts = []
         for value, conditions in zip(node.values, node.conditions, strict=True):
@@ -147,6 +158,15 @@ def _text(node: Node, used: frozenset[str]) -> tuple[str, int]:
 def _index(time: Affine) -> str:
     plain = compact(time)
     return plain if plain.isalnum() else f"{{{plain}}}"
+
+
+def _ranges(node: Slice) -> str:
+    """Rows, then columns, each from the first (0) up to, not including, the last."""
+    ranges = []
+    for start, size, whole in zip(node.start, node.shape, node.whole.shape, strict=True):
+        ranges.append(":" if size == whole else f"{compact(start)}:{compact(start + size)}")
+    # The one column of a column is not spoken of.
+    return ranges[0] if node.whole.shape[1] == ONE else ", ".join(ranges)
 
 
 def _derivative(node: Derivative, used: frozenset[str]) -> str:

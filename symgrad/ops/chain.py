@@ -108,6 +108,8 @@ def jacobian(value: Node, wrt: Node, *, at: Node | None = None) -> Node:
         if node.is_scalar and not wrt.is_scalar:
             # The gradient as a row: inner products have no factor of their own.
             found = pull_back(node, const(1), at=answer)[wrt].T
+        elif (product := _as_elementwise(node)) is not None and node.args[0] in moving:
+            found = of(product)
         else:
             found = OPERATORS["add"](
                 *[
@@ -122,6 +124,17 @@ def jacobian(value: Node, wrt: Node, *, at: Node | None = None) -> Node:
     if value not in moving:
         return full("zeros", (value.shape[0], wrt.shape[0]))
     return of(value)
+
+
+def _as_elementwise(node: Node) -> Apply | None:
+    """``diag(a) u`` of columns as a ⊙ u."""
+    if not (isinstance(node, Apply) and node.head.name == "matmul"):
+        return None
+    left, right = node.args
+    if isinstance(left, Apply) and left.head.name == "diag" and right.shape[1] == SCALAR[1]:
+        product = OPERATORS["mul"](left.args[0], right)
+        return product if isinstance(product, Apply) else None
+    return None
 
 
 def _factor(node: Node, i: int, answer: Node) -> Node:

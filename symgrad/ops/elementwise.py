@@ -133,6 +133,11 @@ def _sign(algebra: Algebra, x: Value, at_zero: Fraction | None) -> Value:
     return algebra.add(twice, algebra.const(Fraction(-1)))
 
 
+def _absolute(algebra: Algebra, x: Value, at_zero: Fraction | None) -> Value:
+    twice = algebra.mul(algebra.const(Fraction(2)), algebra.positive_part(x, at_zero))
+    return algebra.add(twice, algebra.neg(x))
+
+
 def _register_kinks(suffix: str, at_zero: Fraction | None) -> None:
     """step, relu and max with one convention."""
     there = "no derivative" if at_zero is None else f"the derivative {at_zero}"
@@ -147,16 +152,15 @@ def _register_kinks(suffix: str, at_zero: Fraction | None) -> None:
     register(
         _elementwise(
             f"relu{suffix}",
-            lambda algebra, x: algebra.mul(x, algebra.step(x, at_zero or Fraction(0))),
+            lambda algebra, x: algebra.positive_part(x, at_zero),
             lambda ans, x: make(step, x),
-            definition_text=f"x step(x), with {there} at the kink 0",
+            definition_text=f"x step(x), the derivative of step being 0, with {there} at the kink 0",
         )
     )
 
     def larger(algebra: Algebra, a: Value, b: Value) -> Value:
         gap = algebra.add(a, algebra.neg(b))
-        # The value at a tie is the same for every convention.
-        return algebra.add(b, algebra.mul(gap, algebra.step(gap, at_zero or Fraction(0))))
+        return algebra.add(b, algebra.positive_part(gap, at_zero))
 
     def partials(ans: Node, a: Node, b: Node) -> tuple[Node, ...]:
         first = make(step, a - b)
@@ -186,9 +190,9 @@ def _register_absolute(suffix: str, at_zero: Fraction | None) -> None:
     register(
         _elementwise(
             f"abs{suffix}",
-            lambda algebra, x: algebra.mul(x, _sign(algebra, x, at_zero or _HALF)),
+            lambda algebra, x: _absolute(algebra, x, at_zero),
             lambda ans, x: make(sign, x),
-            definition_text="x sign(x)",
+            definition_text="x sign(x), the derivative of sign being 0",
         )
     )
 

@@ -139,6 +139,9 @@ class Degrees(Algebra):
     def step(self, value: Value, at_zero: Fraction | None) -> Value:
         return self._call(value)
 
+    def positive_part(self, value: Value, at_zero: Fraction | None) -> Value:
+        return self.mul(value, self.step(value, at_zero))
+
     def opaque(self, name: str, order: int, value: Value) -> Value:
         return self._call(value)
 

@@ -165,6 +165,12 @@ class Dual(Algebra):
     def step(self, value: Value, at_zero: Fraction | None) -> Value:
         return Pair(self.base.step(value.value, at_zero))
 
+    def positive_part(self, value: Value, at_zero: Fraction | None) -> Value:
+        result = self.base.positive_part(value.value, at_zero)
+        if value.tangent is None:
+            return Pair(result)
+        return Pair(result, self.base.mul(self.base.step(value.value, at_zero), value.tangent))
+
     def opaque(self, name: str, order: int, value: Value) -> Value:
         result = self.base.opaque(name, order, value.value)
         if value.tangent is None:

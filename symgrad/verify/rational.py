@@ -94,6 +94,9 @@ class RationalFunctions(Algebra):
     def step(self, value: Value, at_zero: Fraction | None) -> Value:
         return self.map(lambda entry: self.call(f"step {at_zero}", entry), value)
 
+    def positive_part(self, value: Value, at_zero: Fraction | None) -> Value:
+        return self.mul(value, self.step(value, at_zero))
+
     def opaque(self, name: str, order: int, value: Value) -> Value:
         return self.map(lambda entry: self.call(name + "'" * order, entry), value)
 
