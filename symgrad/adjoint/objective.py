@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 from symgrad.cell import Cell
 from symgrad.errors import UsageError
 from symgrad.lang.affine import T, t
-from symgrad.lang.nodes import SCALAR, Node, Signal, iverson, param, signal
-from symgrad.lang.nodes import const as _const
+from symgrad.lang.nodes import (
+    OPERATORS,
+    SCALAR,
+    Node,
+    Param,
+    Signal,
+    const,
+    index_value,
+    iverson,
+    param,
+    signal,
+)
+from symgrad.ops import total
 
 #: Letters for the free cotangent, the first that the cell does not use.
 _COTANGENTS = ("s", "v", "q", "r", "cotangent")
@@ -26,12 +38,20 @@ class Objective:
             reading), ``loss`` for per-step losses ℓ_t(signal_t) whose gradient is given
             as the signal ``dl_…``, ``squared`` for ℓ_t = ½ ‖signal_t - target_t‖².
         cotangent: s.
+        mean: L is the mean over time instead of the sum.
+        decay: parameters θ with a coefficient ρ, for each of which ρ/2 ‖θ‖² is added to L.
     """
 
     signal: Signal
     when: Literal["final", "sum"]
     kind: Literal["linear", "loss", "squared"]
     cotangent: Node
+    mean: bool = False
+    decay: tuple[tuple[Param, Node], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.mean and self.when == "final":
+            raise UsageError("a mean is over time: it goes with a sum, not with the last step")
 
     @property
     def seed(self) -> Node:
@@ -42,11 +62,26 @@ class Objective:
             seed = loss_gradient(self.signal)
         else:
             seed = self.signal - target(self.signal)
+        if self.mean:
+            seed = const(1) / index_value(T) * seed
         return iverson(T - t) * seed if self.when == "final" else seed
 
     @property
-    def needs_target(self) -> bool:
-        return self.kind == "squared"
+    def penalty(self) -> Node:
+        """What weight decay adds to L."""
+        terms = [const(Fraction(1, 2)) * rho * total(theta * theta) for theta, rho in self.decay]
+        return OPERATORS["add"](*terms) if terms else const(0)
+
+    def with_decay(self, *params: Param, rho: Node | None = None) -> Objective:
+        """The objective with ρ/2 ‖θ‖² added for each parameter θ; ρ is a number or a parameter."""
+        coefficient = param("rho") if rho is None else rho
+        if not coefficient.is_scalar:
+            raise UsageError(f"the coefficient {coefficient!r} of weight decay must be a scalar")
+        return replace(self, decay=(*self.decay, *((theta, coefficient) for theta in params)))
+
+    def over_mean(self) -> Objective:
+        """The mean over time instead of the sum."""
+        return replace(self, mean=True)
 
 
 def loss_gradient(signal_t: Signal) -> Signal:
@@ -62,7 +97,7 @@ def target(signal_t: Signal) -> Signal:
 def cotangent_for(cell: Cell, of: Signal) -> Node:
     """The free cotangent of the vector reading; 1 in the scalar reading."""
     if of.shape == SCALAR:
-        return _const(1)
+        return const(1)
     used = {p.name.lower() for p in cell.params} | {
         s.name.lower() for s in (*cell.signals, *cell.inputs)
     }
@@ -100,8 +135,12 @@ def loss(
     *,
     squared: bool = False,
     last_only: bool = False,
+    mean: bool = False,
 ) -> Objective:
-    """L = Σ_t ℓ_t(signal_t), or ℓ_T alone; generic, or half the squared error."""
+    """L = Σ_t ℓ_t(signal_t), its mean over time, or ℓ_T alone; generic, or half the squared error.
+
+    For other losses put the loss of a step into the cell, with ``with_loss``, and sum that.
+    """
     signal_t = _resolve(cell, of)
     when: Literal["final", "sum"] = "final" if last_only else "sum"
-    return Objective(signal_t, when, "squared" if squared else "loss", _const(1))
+    return Objective(signal_t, when, "squared" if squared else "loss", const(1), mean)

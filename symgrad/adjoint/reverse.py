@@ -8,7 +8,7 @@ Source: Werbos, Backpropagation through time, Proc. IEEE 78(10), 1990.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ from symgrad.lang.nodes import (
     Node,
     Param,
     Signal,
+    const,
     full,
     signal,
     signals_in,
@@ -56,6 +57,7 @@ class Gradient(Displayable):
         start: dL/ds_0 of every state.
         now: what reaches dL/ds_t of every signal within step t, the objective included.
         back: what reaches dL/ds_{t-1} of every state through step t.
+        extra: what weight decay adds to dL/dθ.
     """
 
     display_kind: ClassVar[str] = "gradient"
@@ -68,6 +70,7 @@ class Gradient(Displayable):
     start: dict[str, Node]
     now: dict[str, Node]
     back: dict[str, Node]
+    extra: dict[str, Node] = field(default_factory=dict)
 
     @cached_property
     def program(self) -> Program:
@@ -76,7 +79,9 @@ class Gradient(Displayable):
         at_start = tuple(
             Equation(lam(state).at(0), self.start[state.name]) for state in cell.states
         )
-        accumulators = tuple(Accumulator(name, term) for name, term in self.terms.items())
+        accumulators = tuple(
+            Accumulator(name, term, self.extra.get(name)) for name, term in self.terms.items()
+        )
         backward_sweep = Sweep(-1, self.equations, at_start, accumulators)
         return Program(
             (*cell.program.sweeps, backward_sweep), cell.params, cell.inputs, cell.states
@@ -130,6 +135,12 @@ class _Reverse:
             for e in cell.equations
             if isinstance(e.value, Apply) and e.value.head.elementwise
         }
+        # Calls with a name of their own, other than activations of what is their own inner.
+        self.named: dict[Node, Node] = {
+            e.value: e.target
+            for e in cell.equations
+            if isinstance(e.value, Apply) and e.value.head.pull is not None
+        }
         # What reaches a signal within the step, one step later, and each parameter.
         self.now: dict[str, list[Node]] = {}
         self.later: dict[str, list[Node]] = {}
@@ -173,7 +184,16 @@ class _Reverse:
             start,
             {s.name: _replace(self._now(s), inlined) for s in cell.signals},
             {s.name: _replace(self._back(s), inlined) for s in cell.states},
+            self._extra(),
         )
+
+    def _extra(self) -> dict[str, Node]:
+        """d(ρ/2 ‖θ‖²)/dθ."""
+        found: dict[str, Node] = {}
+        for leaf, piece in pull_back(self.objective.penalty, const(1)).items():
+            if isinstance(leaf, Param) and leaf in self.cell.params:
+                found[leaf.name] = piece
+        return found
 
     def _now(self, signal_t: Signal) -> Node:
         parts = list(self.now.get(signal_t.name, []))
@@ -225,7 +245,8 @@ class _Reverse:
         cotangent = lam(target)
         if target.name in self.activated:
             (value,), cotangent = value.args, delta(target)
-        for leaf, part in pull_back(value, cotangent).items():
+        for leaf, piece in pull_back(value, cotangent).items():
+            part = self._with_names(piece)
             if isinstance(leaf, Param):
                 self.params.setdefault(leaf.name, []).append(part)
             elif isinstance(leaf, Signal) and leaf.time == t:
@@ -233,6 +254,10 @@ class _Reverse:
             elif isinstance(leaf, Signal):
                 next_step = substitute_indices(part, {"t": t + 1})
                 self.later.setdefault(leaf.name, []).append(next_step)
+
+    def _with_names(self, part: Node) -> Node:
+        """A call that the cell gives a name, such as p_t = softmax(o_t), by that name."""
+        return transform(part, lambda item: self.named.get(item, item)) if self.named else part
 
     def _adjoint(self, signal_t: Signal) -> Node:
         parts = [*self.now.get(signal_t.name, []), *self.later.get(signal_t.name, [])]

@@ -50,6 +50,11 @@ def sizes(names: str) -> tuple[Affine, ...]:
     return tuple(symbol(check_name(name, "size")) for name in found)
 
 
+def symbol_size(name: str) -> Affine:
+    """One symbolic size."""
+    return symbol(check_name(name, "size"))
+
+
 def _is_size(size: object) -> bool:
     if isinstance(size, Affine):
         return size.const >= 1 if size.is_const else not size.names & _RESERVED

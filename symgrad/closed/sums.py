@@ -40,8 +40,10 @@ from symgrad.lang.nodes import (
     Param,
     Signal,
     block,
+    const,
     derivative,
     full,
+    index_value,
     name,
     substitute_indices,
     sum_over,
@@ -185,14 +187,21 @@ def _split(cell: Cell, back: Node) -> dict[str, Node]:
     return result
 
 
-def loss_expanded(cell: Cell, of: Signal, wrt: Param) -> Form:
-    """dL/dθ for L = Σ_t ℓ_t(q_t): Σ_t of the form of q_t with the cotangent ∂ℓ_t/∂q_t."""
-    return _over_time(cell, of, wrt, loss_gradient(of.at(_r)), loss(cell, of))
+def loss_expanded(
+    cell: Cell, of: Signal, wrt: Param, objective: Objective | None = None
+) -> Form:
+    """dL/dθ for L = Σ_t ℓ_t(q_t): Σ_t of the form of q_t with the cotangent ∂ℓ_t/∂q_t.
+
+    ``objective``: the same with a mean or weight decay.
+    """
+    return _over_time(cell, of, wrt, loss_gradient(of.at(_r)), objective or loss(cell, of))
 
 
-def summed_expanded(cell: Cell, of: Signal, wrt: Param) -> Form:
-    """dL/dθ for L = Σ_t ⟨s, q_t⟩."""
-    return _over_time(cell, of, wrt, cotangent_for(cell, of), summed(cell, of))
+def summed_expanded(
+    cell: Cell, of: Signal, wrt: Param, objective: Objective | None = None
+) -> Form:
+    """dL/dθ for L = Σ_t ⟨s, q_t⟩; ``objective``: the same with a mean or weight decay."""
+    return _over_time(cell, of, wrt, cotangent_for(cell, of), objective or summed(cell, of))
 
 
 #: The step of a loss term: not t, which stands for the step that is being differentiated.
@@ -207,7 +216,16 @@ def _over_time(cell: Cell, of: Signal, wrt: Param, cotangent: Node, objective: O
     else:
         body, where = vector_param_sum(cell, at_r, wrt, cotangent)
     left = derivative("gradient", name("L"), wrt)
-    return Form("expanded", left, sum_over("r", 1, T, body), where, objective=objective)
+    right = sum_over("r", 1, T, body)
+    first = 0
+    if objective.mean:
+        right, first = const(1) / index_value(T) * right, 1
+    for theta, rho in objective.decay:
+        if theta is wrt:
+            right = rho * theta + right
+    return Form(
+        "expanded", left, right, where, first_horizon=first, objective=objective
+    )
 
 
 __all__ = ["Transition", "expanded_form", "loss_expanded", "mul_all", "summed_expanded"]

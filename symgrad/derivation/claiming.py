@@ -60,7 +60,7 @@ def given_nodes(
     given: dict[str, Node] = {}
     roots = [left, right]
     if objective is not None:
-        roots.append(objective.seed)
+        roots += [objective.seed, objective.penalty]
     known = {p.name for p in program.params}
     for entry in params_in(*roots):
         if entry.name not in known:
@@ -122,6 +122,8 @@ def adjoint_proof(cell: Cell, gradient: Gradient, entries: Mapping[str, Entry]) 
         gradient.terms,
         {x.name: gradient.adjoints[x.name] for x in cell.inputs},
         given,
+        objective.penalty,
+        gradient.extra,
     )
 
 
@@ -132,7 +134,9 @@ def stated_by(gradient: Gradient, left: Node, right: Node) -> bool:
     wrt = left.wrt
     if isinstance(wrt, Param):
         term = gradient.terms.get(wrt.name)
-        return term is not None and right in (collapsed_sum(term), sum_over("t", 1, T, term))
+        if term is None or wrt.name in gradient.extra:
+            return term is not None and right is gradient_sum(gradient, wrt.name)
+        return right in (collapsed_sum(term), sum_over("t", 1, T, term))
     if not isinstance(wrt, Signal):
         return False
     if wrt.adjoint == "pre":
@@ -155,6 +159,13 @@ def _versions(value: Node, time: Affine, moving: Affine) -> tuple[Node, ...]:
     both = cases([(last, (Condition(moving, "=", end),)), (before, ())])
     at_this = {} if moving == T else {"t": time}
     return tuple(substitute_indices(node, at_this) for node in (last, before, both))
+
+
+def gradient_sum(gradient: Gradient, parameter: str) -> Node:
+    """dL/dθ as it is displayed: the sum over time, and what weight decay adds."""
+    extra = gradient.extra.get(parameter)
+    found = collapsed_sum(gradient.terms[parameter])
+    return found if extra is None else extra + found
 
 
 def collapsed_sum(term: Node) -> Node:

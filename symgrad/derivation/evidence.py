@@ -116,6 +116,7 @@ class Evidence:
             given_nodes(self.cell, forward, left, right, objective),
             None if objective is None else objective_weights(objective),
             None if gradient is None else gradient.program,
+            None if objective is None or not objective.decay else objective.penalty,
             runs=self._runs,
         )
 

@@ -17,7 +17,7 @@ from symgrad.closed.forms import Form
 from symgrad.closed.series import elementary_form
 from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.closed.sums import expanded_form, loss_expanded, summed_expanded
-from symgrad.derivation.claiming import collapsed_sum
+from symgrad.derivation.claiming import collapsed_sum, gradient_sum
 from symgrad.derivation.evidence import Evidence
 from symgrad.derivation.question import Answer, Line, Request
 from symgrad.errors import FailedCheck, UsageError
@@ -295,9 +295,9 @@ def _recursive(request: Request) -> Answer:
     first = 0 if _exists_at_start(gradient) else 1
     if isinstance(wrt, Param):
         term = gradient.terms[wrt.name]
-        right = collapsed_sum(term)
-        if not first and right is not sum_over("t", 1, T, term):
-            right = _at_start(full("zeros", wrt.shape), right)
+        right = gradient_sum(gradient, wrt.name)
+        if not first and collapsed_sum(term) is not sum_over("t", 1, T, term):
+            right = _at_start(gradient.extra.get(wrt.name, full("zeros", wrt.shape)), right)
     elif isinstance(wrt, Signal) and wrt.time == as_affine(0):
         if not cell.is_state(wrt.name):
             raise UsageError(f"{wrt!r}: only states have a value at time 0")

@@ -6,7 +6,7 @@ from symgrad.adjoint.objective import Objective
 from symgrad.adjoint.reverse import Gradient
 from symgrad.cell import Cell
 from symgrad.closed.forms import Form
-from symgrad.derivation.claiming import collapsed_sum
+from symgrad.derivation.claiming import gradient_sum
 from symgrad.derivation.evidence import Evidence
 from symgrad.errors import UsageError
 from symgrad.lang.affine import T, as_affine, t
@@ -86,7 +86,7 @@ def _gradient_verdict(evidence: Evidence, gradient: Gradient) -> Verdict:
     cell, verdicts = gradient.cell, []
     for parameter in cell.params:
         left = derivative("gradient", name("L"), parameter)
-        right = collapsed_sum(gradient.terms[parameter.name])
+        right = gradient_sum(gradient, parameter.name)
         verdicts.append(evidence.adjoint(gradient, left, right, (), gradient.first_horizon))
     for state in cell.states:
         left = derivative("gradient", name("L"), state.at(0))

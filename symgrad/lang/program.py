@@ -27,10 +27,14 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class Accumulator:
-    """``Σ_{t=1}^{T} term``: the gradient with respect to the parameter ``name``."""
+    """``start + Σ_{t=1}^{T} term``: the gradient with respect to the parameter ``name``.
+
+    ``start`` does not depend on time (the part of weight decay); None is zero.
+    """
 
     name: str
     term: Node
+    start: Node | None = None
 
 
 @dataclass(frozen=True)
@@ -167,10 +171,12 @@ class _CompiledSweep:
             for label, value in zip(self.start_labels, results, strict=True):
                 trace.values[label, 0] = value
         for accumulator in self.sweep.accumulators:
-            if accumulator.name not in trace.totals:
-                shape = accumulator.term.shape
-                zero = Tape([full("zeros", shape)], self.algebra).run(env)[0]
-                trace.totals[accumulator.name] = zero
+            name, shape = accumulator.name, accumulator.term.shape
+            if name not in trace.totals:
+                trace.totals[name] = Tape([full("zeros", shape)], self.algebra).run(env)[0]
+            if accumulator.start is not None:
+                start = Tape([accumulator.start], self.algebra).run(env)[0]
+                trace.totals[name] = self.algebra.add(start, trace.totals[name])
 
 
 class _StepTape:

@@ -120,12 +120,34 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
             total = sum((c.value for c in constants), Fraction(0))
             rest = [term for term in kept if not isinstance(term, Const)]
             return add(*rest, const(total)) if rest else const(total)
+        collected = collect(kept)
+        if collected is not None:
+            return add(full("zeros", shape), *collected)
         if len(kept) == 1 and kept[0].shape == shape:
             return kept[0]
         if len(kept) == 1:
             # A scalar that broadcasts over zeros: keep the widening explicit.
             return mul(kept[0], full("ones", shape))
         return make(table["add"], *kept)
+
+    def collect(terms: list[Node]) -> list[Node] | None:
+        """Equal terms counted: x + x is 2 x, and x - x is nothing; None where all differ."""
+        counts: dict[Node, int] = {}
+        for term in terms:
+            negative = isinstance(term, Apply) and term.head is table["neg"]
+            plain = term.args[0] if negative else term
+            counts[plain] = counts.get(plain, 0) + (-1 if negative else 1)
+        if len(counts) == len(terms):
+            return None
+        return [mul(count, term) for term, count in counts.items()]
+
+    def numbers_out(factor: Node) -> tuple[Node, ...]:
+        """The factors of a product with a number in it: 1/2 * (2 * x) is x."""
+        if not isinstance(factor, Apply) or factor.head is not table["mul"]:
+            return (factor,)
+        if any(isinstance(a, Const) or is_value(a, 1) for a in factor.args):
+            return factor.args
+        return (factor,)
 
     def neg(operand: Node | int | Fraction) -> Node:
         node = as_node(operand)
@@ -143,6 +165,8 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
     def mul(*operands: Node | int | Fraction) -> Node:
         factors = [as_node(o) for o in operands]
         shape = _common_shape("*", factors)
+        if len(factors) > 1:
+            factors = [part for factor in factors for part in numbers_out(factor)]
         if any(is_zero(factor) for factor in factors):
             return full("zeros", shape)
         kept = [factor for factor in factors if not is_value(factor, 1)]
@@ -159,6 +183,10 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
                 product *= constant.value
             rest = [factor for factor in kept if not isinstance(factor, Const)]
             return mul(const(product), *rest)
+        negative = [f for f in kept if isinstance(f, Apply) and f.head is table["neg"]]
+        if negative:
+            bare = [f.args[0] if f in negative else f for f in kept]
+            return neg(mul(*bare)) if len(negative) % 2 else mul(*bare)
         if any(f is const(-1) for f in kept):
             return neg(mul(*[f for f in kept if f is not const(-1)]))
         return make(table["mul"], *kept)

@@ -37,6 +37,7 @@ class FormulaClaim:
         times: the free times, outermost first; bounds may use T and earlier ones.
         given: nodes by label that tell the shapes of further given signals and parameters.
         weights: what dL is, for derivatives of ``L``.
+        penalty: what is added to ``L`` and depends on parameters alone.
         backward: a program whose adjoints occur in the formulas; it is run for each T.
         imposed: parameters that are not free: their values as formulas in the others.
         runs: runs kept from one claim to the next.
@@ -49,6 +50,7 @@ class FormulaClaim:
     given: Mapping[str, Node] = field(default_factory=dict)
     weights: Weights | None = None
     backward: Program | None = None
+    penalty: Node | None = None
     imposed: tuple[tuple[Param, Node], ...] = ()
     runs: Runs | None = None
 
@@ -151,7 +153,7 @@ class FormulaSession:
             if self.claim.weights is None:
                 raise KeyError(f"{of!r} is not declared as an objective")
             weights = self.claim.weights(horizon, self._reader(horizon))
-            return self.forward.gradient(weights, wrt, when)
+            return self.forward.gradient(weights, wrt, when, self.claim.penalty)
         assert isinstance(of, Signal)
         kind = node.kind
         assert kind in ("total", "immediate", "restricted")

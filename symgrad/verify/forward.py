@@ -87,9 +87,16 @@ class Forward:
         return np.concatenate(found, axis=-1)
 
     def gradient(
-        self, weights: Mapping[tuple[str, int], Value], wrt: Node, wrt_time: int | None
+        self,
+        weights: Mapping[tuple[str, int], Value],
+        wrt: Node,
+        wrt_time: int | None,
+        penalty: Node | None = None,
     ) -> Value:
-        """Σ ⟨weight, derivative of the signal⟩, in the shape of ``wrt``."""
+        """Σ ⟨weight, derivative of the signal⟩, in the shape of ``wrt``.
+
+        ``penalty``: a formula in the parameters alone whose derivative is added.
+        """
         label = wrt.label if isinstance(wrt, Signal) else _param_name(wrt)
         value = self._value_of(label, wrt_time)
 
@@ -99,6 +106,10 @@ class Forward:
             for (name, time), weight in weights.items():
                 part = self.algebra.mul(weight, tangents.at(name, time))
                 total = self.algebra.add(total, self.algebra.total(part))
+            if penalty is not None and wrt_time is None:
+                env = Environment(tangents.params, self._no_signal, {}, self.inputs.sizes)
+                slope = self.dual.tangent(Tape([penalty], self.dual).run(env)[0])
+                total = self.algebra.add(total, slope)
             return total
 
         if not is_array(value):
@@ -120,6 +131,10 @@ class Forward:
                 return self.algebra.const(Fraction(0))
             return self.algebra.zeros(*(size.value(self.inputs.sizes) for size in shape))
         return self.inputs.signals(label, time)
+
+    @staticmethod
+    def _no_signal(label: str, time: int) -> Value:
+        raise KeyError(f"{label} at {time} in what depends on parameters alone")
 
     def unit(self, like: Value, entry: tuple[int, int] | None) -> Value:
         if entry is None:

@@ -9,7 +9,8 @@ unrolled further than two steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 
 from symgrad.lang.affine import T, t
 from symgrad.lang.algebra import Value
@@ -21,6 +22,11 @@ from symgrad.lang.nodes import (
     Node,
     Power,
     Signal,
+    const,
+    index_value,
+    param,
+    params_in,
+    transform,
     walk,
 )
 from symgrad.lang.program import Inputs, Program
@@ -32,6 +38,12 @@ from symgrad.verify.forward import Forward
 from symgrad.verify.rational import RationalFunctions, generator
 from symgrad.verify.sampling import Sampler
 from symgrad.verify.verdict import Verdict
+
+
+_ZERO = const(0)
+_NUMBER_T = index_value(T)
+#: Stands for the number T; no declared name can be this.
+_HORIZON = param("#T")
 
 
 @dataclass(frozen=True)
@@ -130,10 +142,32 @@ class AdjointProof:
     terms: Mapping[str, Node]
     inputs: Mapping[str, Node]
     given: Mapping[str, Node]
+    penalty: Node = _ZERO
+    extra: Mapping[str, Node] = field(default_factory=dict)
 
     def replay(self) -> bool:
         # At the last step ([t = T] is 1) and before it.
-        return self._holds(horizon=1) and self._holds(horizon=2)
+        return self._holds(horizon=1) and self._holds(horizon=2) and self._penalty_holds()
+
+    def _penalty_holds(self) -> bool:
+        """The derivative of weight decay, which is no sum over time: d penalty = Σ extra dθ."""
+        base = RationalFunctions(self.entries)
+        names = {p.name for p in params_in(self.penalty)} | set(self.extra)
+        moving = {p.name for p in self.program.params}
+        pairs = {
+            name: Pair(
+                generator("var", name),
+                generator("tangent", name) if name in moving else None,
+            )
+            for name in names
+        }
+        dual = Dual(base)
+        value = Tape([self.penalty], dual).run(Environment(pairs, _no_signal, {}))[0]
+        env = Environment({name: pair.value for name, pair in pairs.items()}, _no_signal, {})
+        slope = base.const(Fraction(0))
+        for name, piece in self.extra.items():
+            slope = slope + Tape([piece], base).run(env)[0] * generator("tangent", name)
+        return bool(dual.tangent(value).same(slope))
 
     def _holds(self, horizon: int) -> bool:
         base = RationalFunctions(self.entries)
@@ -151,19 +185,24 @@ class AdjointProof:
             return tangents.value(label, time)
 
         mu = {f"mu_{state.name}": generator("mu", state.name) for state in self.program.states}
-        env = Environment({**values.params, **mu}, signal, {"t": 1, "T": horizon})
+        # T as a number, in a mean over time, is the same at every step: an atom.
+        number = {_HORIZON.name: generator("horizon")}
+        env = Environment({**values.params, **mu, **number}, signal, {"t": 1, "T": horizon})
+
+        def of(value: Node) -> Value:
+            return Tape([_with_horizon(value)], base).run(env)[0]
+
         for target, value in self.equations:
-            adjoints[target.label] = Tape([value], base).run(env)[0]
+            adjoints[target.label] = of(value)
         for name, seed in self.seeds.items():
-            left = left + Tape([seed], base).run(env)[0] * tangents.tangent(name, 1)
+            left = left + of(seed) * tangents.tangent(name, 1)
         for state in self.program.states:
             left = left + mu[f"mu_{state.name}"] * tangents.tangent(state.name, 1)
-            back = Tape([self.back[state.name]], base).run(env)[0]
-            right = right + back * tangents.tangent(state.name, 0)
+            right = right + of(self.back[state.name]) * tangents.tangent(state.name, 0)
         for name, term in self.terms.items():
-            right = right + Tape([term], base).run(env)[0] * generator("tangent", name)
+            right = right + of(term) * generator("tangent", name)
         for name, value in self.inputs.items():
-            right = right + Tape([value], base).run(env)[0] * tangents.tangent(name, 1)
+            right = right + of(value) * tangents.tangent(name, 1)
         return bool(left.same(right))
 
 
@@ -202,13 +241,24 @@ class _AllTangents:
         return self._dual.tangent(self._signal(label, time))
 
 
+def _with_horizon(value: Node) -> Node:
+    """A formula with the number T as a name."""
+    return transform(value, lambda item: _HORIZON if item is _NUMBER_T else item)
+
+
+def _no_signal(label: str, time: int) -> Value:
+    raise KeyError(f"{label} at {time}")
+
+
 def _one_step_only(proof: AdjointProof) -> bool:
     """Whether the pieces look at time through their signals and the bracket [t = T] alone."""
     pieces = [value for _, value in proof.equations]
     for group in (proof.seeds, proof.back, proof.terms, proof.inputs):
         pieces += group.values()
     for item in walk(*pieces):
-        if isinstance(item, Cases | IndexValue | Fold):
+        if isinstance(item, Cases | Fold):
+            return False
+        if isinstance(item, IndexValue) and item is not _NUMBER_T:
             return False
         if isinstance(item, Power) and not item.exponent.is_const:
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symgrad.adjoint.objective import Objective
 from symgrad.adjoint.reverse import Gradient, backward
 from symgrad.cell import Cell
-from symgrad.derivation.claiming import collapsed_sum, pre_activation
+from symgrad.derivation.claiming import gradient_sum, pre_activation
 from symgrad.derivation.model import Step
 from symgrad.derivation.writer import Writer
 from symgrad.lang.affine import Affine, T, as_affine
@@ -95,7 +95,7 @@ def gradients(write: Writer, cell: Cell, gradient: Gradient) -> dict[str, Step]:
     first = gradient.first_horizon
     for parameter in cell.params:
         left = derivative("gradient", _L, parameter)
-        right = collapsed_sum(gradient.terms[parameter.name])
+        right = gradient_sum(gradient, parameter.name)
         steps[parameter.name] = write.state(
             cell,
             left,
