@@ -20,6 +20,8 @@ from symgrad.lang.nodes import (
     iverson,
     param,
     signal,
+    substitute_indices,
+    sum_over,
 )
 from symgrad.ops import total
 
@@ -69,8 +71,35 @@ class Objective:
     @property
     def penalty(self) -> Node:
         """What weight decay adds to L."""
-        terms = [const(Fraction(1, 2)) * rho * total(theta * theta) for theta, rho in self.decay]
+        # The power of a square matrix is the matrix power: its entries are multiplied instead.
+        squares = [
+            theta**2 if theta.shape[1] == SCALAR[1] else theta * theta for theta, _ in self.decay
+        ]
+        terms = [
+            const(Fraction(1, 2)) * rho * total(square)
+            for (_, rho), square in zip(self.decay, squares, strict=True)
+        ]
         return OPERATORS["add"](*terms) if terms else const(0)
+
+    @property
+    def value(self) -> Node | None:
+        """L as a formula; None where the losses of the steps are not known."""
+        if self.kind == "loss":
+            return None
+        if self.kind == "squared":
+            gap = self.signal - target(self.signal)
+            step = const(Fraction(1, 2)) * total(gap * gap)
+        elif self.signal.is_scalar:
+            step = self.cotangent * self.signal
+        else:
+            step = self.cotangent.T @ self.signal
+        if self.when == "final":
+            found = substitute_indices(step, {"t": T})
+        else:
+            found = sum_over("t", 1, T, step)
+        if self.mean:
+            found = const(1) / index_value(T) * found
+        return found + self.penalty
 
     def with_decay(self, *params: Param, rho: Node | None = None) -> Objective:
         """The objective with ρ/2 ‖θ‖² added for each parameter θ; ρ is a number or a parameter."""

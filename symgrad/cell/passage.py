@@ -75,7 +75,8 @@ def concatenated(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
     for equation in equations:
         for node in walk(equation.value):
             for argument in node.args:
-                uses[argument] = uses.get(argument, 0) + isinstance(argument, Param)
+                if isinstance(argument, Param):
+                    uses[argument] = uses.get(argument, 0) + 1
 
     def change(item: Node) -> Node:
         if not (isinstance(item, Apply) and item.head.name == "add"):
@@ -84,17 +85,17 @@ def concatenated(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
         joined: list[Apply] = []
         for term in item.args:
             plain = isinstance(term, Apply) and term.head.name == "matmul"
-            if plain and isinstance(term.args[0], Param) and uses[term.args[0]] == 1:
+            if plain and isinstance(term.args[0], Param) and uses.get(term.args[0]) == 1:
                 assert isinstance(term, Apply)
                 joined.append(term)
             else:
                 kept.append(term)
         if len(joined) < 2:
             return item
-        # The states come first: [h_{t-1}, x_t].
-        joined.sort(key=lambda term: not _looks_back(term.args[1]))
         first = joined[0].args[0]
         assert isinstance(first, Param)
+        # The states come first: [h_{t-1}, x_t].
+        joined.sort(key=lambda term: not _looks_back(term.args[1]))
         column = block([(term.args[1],) for term in joined])
         wide = param(first.name, (first.shape[0], column.shape[0]))
         return OPERATORS["add"](wide @ column, *kept)

@@ -6,7 +6,7 @@ import argparse
 
 import symgrad.render.register  # noqa: F401 (lets cells show themselves)
 from symgrad.cells import CATALOGUE
-from symgrad.cli.loading import load_cell
+from symgrad.cli.loading import load_cell, passage
 
 
 def cells_command(options: argparse.Namespace) -> int:
@@ -16,6 +16,6 @@ def cells_command(options: argparse.Namespace) -> int:
         for name, cell in CATALOGUE.items():
             print(f"{name:<{width}}  {cell.title}: {cell.variant}")
         return 0
-    cell = load_cell(options.name)
+    cell = passage(load_cell(options.name), options)
     print((cell.scalar() if options.scalar else cell).plain_text())
     return 0

@@ -8,16 +8,18 @@ import sys
 from typing import Any
 
 import symgrad.render.register  # noqa: F401 (lets values show themselves in errors)
+from symgrad.adjoint.objective import Objective, final, loss, summed
 from symgrad.cell import Cell
-from symgrad.cell.quantity import read_name, read_signal, unknown
-from symgrad.cli.loading import load_cell
+from symgrad.cell.losses import with_loss, with_readout
+from symgrad.cell.quantity import cell_param, read_name, read_signal, unknown
+from symgrad.cli.loading import load_cell, passage
 from symgrad.cli.values import evaluated, read_values
 from symgrad.derivation.question import Answer, FormName, Request, When
 from symgrad.derivation.request import answer
 from symgrad.errors import UsageError
 from symgrad.evaluate import equation_text, python_text
 from symgrad.lang.affine import T, t
-from symgrad.lang.nodes import Node, Signal
+from symgrad.lang.nodes import SCALAR, Node, Param, Signal
 from symgrad.render.latex_math import latex
 from symgrad.render.layout import Op, Row
 from symgrad.render.notation import box
@@ -45,12 +47,24 @@ def read_request(options: argparse.Namespace) -> Request:
     Raises:
         UsageError: names, times or options that do not go together.
     """
-    cell = load_cell(options.cell)
+    cell = passage(load_cell(options.cell), options)
+    if options.readout or options.loss not in (None, "generic"):
+        if options.of != "L":
+            raise UsageError("--loss and --readout are about L: ask --of L")
+        cell = with_readout(cell) if options.readout else cell
+        cell = cell if options.loss in (None, "generic") else with_loss(cell, options.loss)
+    elif options.of != "L" and (options.mean or options.decay):
+        raise UsageError("--mean and --decay are about L: ask --of L")
     if options.scalar or options.format == "python" or options.input or options.at:
         if not options.scalar and options.format == "python":
             print("symgrad: --format python prints the scalar reading", file=sys.stderr)
         cell = cell.scalar()
     of = _quantity(cell, options.of)
+    if of is None and options.objective == "final" and options.loss not in (None, "generic"):
+        # The last loss alone is a signal at T like any other.
+        if options.mean or options.decay:
+            raise UsageError("--mean and --decay go with a sum of losses, not with the last alone")
+        of = cell.output.at(T)
     wrt = None if options.wrt is None else read_name(cell, options.wrt)
     if options.T is not None and options.T < 0:
         raise UsageError(f"--T {options.T}: the horizon must be a nonnegative integer")
@@ -67,7 +81,45 @@ def read_request(options: argparse.Namespace) -> Request:
             _check_time(cell, item)
     if isinstance(wrt, Signal) and of is not None:
         _check_order(of, wrt)
-    return Request(cell, of, wrt, form, when, options.immediate, along, options.T, options.input)
+    return Request(
+        cell,
+        of,
+        wrt,
+        form,
+        when,
+        options.immediate,
+        along,
+        options.T,
+        options.input,
+        _objective(cell, options, when) if of is None else None,
+    )
+
+
+def _objective(cell: Cell, options: argparse.Namespace, when: When) -> Objective | None:
+    """L, where it is more than a sum of unknown losses."""
+    known = options.loss not in (None, "generic")
+    if not (known or options.mean or options.decay):
+        return None
+    if known:
+        found = final(cell) if when == "final" else summed(cell)
+    else:
+        found = loss(cell, last_only=when == "final")
+    if options.mean:
+        found = found.over_mean()
+    return found.with_decay(*_decayed(cell, options.decay)) if options.decay else found
+
+
+def _decayed(cell: Cell, text: str) -> list[Param]:
+    """The parameters of weight decay: those named, or with ``all`` every matrix."""
+    if text == "all":
+        return [p for p in cell.params if cell.is_scalar or p.shape[1] != SCALAR[1]]
+    found: list[Param] = []
+    for part in text.split(","):
+        parameter = cell_param(cell, part.strip())
+        if parameter is None:
+            raise unknown(cell, part.strip())
+        found.append(parameter)
+    return found
 
 
 def _quantity(cell: Cell, text: str) -> Signal | None:

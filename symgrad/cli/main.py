@@ -62,6 +62,7 @@ def _add_cells(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     cells = commands.add_parser("cells", help="the catalogue, or one cell of it")
     cells.add_argument("name", nargs="?", metavar="NAME", help="a cell, or FILE.py:NAME")
     cells.add_argument("--scalar", action="store_true", help="the scalar reading")
+    _add_passage(cells)
     cells.add_argument(
         "--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS
     )
@@ -93,6 +94,20 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     derive.add_argument("--scalar", action="store_true", help="all sizes 1")
     derive.add_argument("--objective", choices=("final", "sum"), default=None)
     derive.add_argument(
+        "--loss",
+        choices=("generic", "squared", "cross_entropy"),
+        default=None,
+        help="with --of L: the loss of a step (default: generic)",
+    )
+    derive.add_argument(
+        "--readout", action="store_true", help="with --of L: a linear layer y = W_y h + b_y first"
+    )
+    derive.add_argument("--mean", action="store_true", help="with --of L: the mean over time")
+    derive.add_argument(
+        "--decay", metavar="NAMES", help="with --of L: weight decay on W,U or on all matrices"
+    )
+    _add_passage(derive)
+    derive.add_argument(
         "--immediate", action="store_true", help="∂⁺: states of the step before held fixed"
     )
     derive.add_argument(
@@ -110,6 +125,17 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     derive.add_argument("--format", choices=("text", "latex", "python", "json"), default="text")
     derive.add_argument(
         "--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS
+    )
+
+
+def _add_passage(command: argparse.ArgumentParser) -> None:
+    """One matrix on [h, x], or one for each."""
+    passage = command.add_mutually_exclusive_group()
+    passage.add_argument(
+        "--concatenated", action="store_true", help="one matrix on [h, x] instead of one for each"
+    )
+    passage.add_argument(
+        "--separated", action="store_true", help="a matrix for each part of a concatenation"
     )
 
 

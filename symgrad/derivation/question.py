@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from symgrad.adjoint.objective import Objective
 from symgrad.cell import Cell
 from symgrad.closed.forms import Form
 from symgrad.lang.nodes import Node, Signal
@@ -24,6 +25,7 @@ class Request:
         when: the objective, the final value or a sum over time.
         horizon: T as a number, for the unrolled form.
         inputs: for elementary forms: zero, constant or geometric.
+        objective: what L is, where that is not a sum of unknown losses.
     """
 
     cell: Cell
@@ -35,6 +37,7 @@ class Request:
     along: tuple[str, ...] = ()
     horizon: int | None = None
     inputs: str | None = None
+    objective: Objective | None = None
 
 
 @dataclass(frozen=True)

@@ -155,9 +155,11 @@ def _summed_form(request: Request) -> Form:
             "the derivative of a sum with respect to a signal has a recursive form only: "
             "--form recursive"
         )
-    form = (
-        loss_expanded(cell, of, wrt) if request.of is None else summed_expanded(cell, of.at(t), wrt)
-    )
+    objective = objective_of(request)
+    if objective.kind == "loss":
+        form = loss_expanded(cell, of, wrt, objective)
+    else:
+        form = summed_expanded(cell, objective.signal, wrt, objective)
     if request.form == "closed":
         return _closed_sum(cell, form)
     return form
@@ -197,6 +199,9 @@ def _one_form(request: Request, form: Form) -> Answer:
 def _meaning_of_L(request: Request, left: Node) -> tuple[tuple[Node, Node], ...]:
     """L = s^⊤ q_T, or its sum over time, where the vector reading differentiates that."""
     cell, of = request.cell, request.of
+    if request.objective is not None:
+        value = request.objective.value
+        return () if value is None else ((name("L"), value),)
     if of is None or cell.is_scalar or not isinstance(left.args[0] if left.args else None, Name):
         return ()
     row = cotangent_for(cell, of).T
@@ -212,6 +217,8 @@ def _range(index: str, low: object, high: object) -> str:
 def objective_of(request: Request) -> Objective:
     """What L is."""
     cell, of = request.cell, request.of
+    if request.objective is not None:
+        return request.objective
     if of is None:
         return loss(cell, last_only=request.when == "final")
     return summed(cell, of.at(t)) if request.when == "sum" else final_value(cell, of.at(t))

@@ -36,7 +36,10 @@ def shape_text(shape: Shape) -> str:
     if shape == SCALAR:
         return "scalar"
     rows, columns = shape
-    return f"{rows}" if columns == SCALAR[1] else f"{rows} × {columns}"
+    if columns == SCALAR[1]:
+        return f"{rows}"
+    sides = [f"({side})" if len(side.terms) + bool(side.const) > 1 else f"{side}" for side in shape]
+    return " × ".join(sides)
 
 
 def as_node(value: Node | int | Fraction) -> Node:
@@ -131,13 +134,14 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
         return make(table["add"], *kept)
 
     def collect(terms: list[Node]) -> list[Node] | None:
-        """Equal terms counted: x + x is 2 x, and x - x is nothing; None where all differ."""
+        """Equal terms counted: x + x is 2 x; None where all differ, or where some cancel."""
         counts: dict[Node, int] = {}
         for term in terms:
             negative = isinstance(term, Apply) and term.head is table["neg"]
             plain = term.args[0] if negative else term
             counts[plain] = counts.get(plain, 0) + (-1 if negative else 1)
-        if len(counts) == len(terms):
+        # x - x stays: a denominator that vanishes is to be seen by whoever evaluates it.
+        if len(counts) == len(terms) or 0 in counts.values():
             return None
         return [mul(count, term) for term, count in counts.items()]
 
