@@ -43,3 +43,7 @@ class FailedCheck(SymgradError):
     """Something that had to hold does not: a refuted or undecided equation, a failed build."""
 
     exit_code = 1
+
+
+class Undecided(FailedCheck):
+    """An equation that had to be decided is not."""

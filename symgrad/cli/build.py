@@ -6,13 +6,17 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import symgrad.render.register  # noqa: F401 (lets values show themselves in errors)
 from symgrad import __version__
-from symgrad.cli.loading import load_module
+from symgrad.cell import Cell
+from symgrad.cli.loading import load_cell, load_module
 from symgrad.cli.progress import Progress
+from symgrad.derivation.standard import standard_document, summary_of
 from symgrad.derivation.writer import Writer
 from symgrad.errors import FailedCheck, SymgradError, UsageError
 from symgrad.render.blocks import Document
@@ -29,7 +33,7 @@ _LABELS = {"html": "HTML", "pdf": "PDF", "tex": "LaTeX", "md": "Markdown"}
 def build_command(options: argparse.Namespace) -> int:
     """Build the documents; 0 if all were built, 1 if one was not."""
     formats = _formats(options.format)
-    modules = _modules(Path(options.source), options.names)
+    sources = _sources(Path(options.source), options.names)
     out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -39,22 +43,22 @@ def build_command(options: argparse.Namespace) -> int:
         ) from error
     progress = Progress()
     failures = 0
-    for path in modules:
+    for source in sources:
         try:
-            made = _document(path, progress)
+            made = _document(source, progress)
             files = _printed(made, formats, progress)
             _move_in(out, files)
             progress.say(f"symgrad: built {made.name} ({', '.join(sorted(files))})")
         except SymgradError as error:
             failures += 1
-            _remove(out, path.stem)
+            _remove(out, source.name)
             progress.say(f"symgrad: error: {error}")
     progress.clear()
     if "html" in formats:
-        _index(out, _modules(Path(options.source), []))
+        _index(out, [*_listed(Path(options.source)), *(s for s in sources if s.cell is not None)])
     if "pdf" not in formats and options.format is None:
         progress.say("symgrad: no TeX found (pdflatex), so no PDF was made")
-    print(f"{len(modules) - failures} of {len(modules)} documents in {out}")
+    print(f"{len(sources) - failures} of {len(sources)} documents in {out}")
     return 1 if failures else 0
 
 
@@ -72,6 +76,34 @@ def _formats(text: str | None) -> tuple[str, ...]:
     return chosen
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a document comes from: a module of a folder, or a cell."""
+
+    name: str
+    path: Path
+    cell: Cell | None = None
+
+
+def _sources(folder: Path, names: list[str]) -> list[Source]:
+    """The documents that are asked for: modules by name, cells by file."""
+    wanted = list(dict.fromkeys(names))
+    cells = [name for name in wanted if name.endswith((".cell", ".tex")) or ".py:" in name]
+    modules = [name for name in wanted if name not in cells]
+    found = _modules(folder, modules) if modules or not cells else []
+    taken = {path.stem for path in folder.glob("*.py")}
+    made = [Source(path.stem, path) for path in found]
+    for name in cells:
+        cell = load_cell(name)
+        if cell.name in taken:
+            raise UsageError(
+                f"{name}: there is a document {cell.name!r} already; give the cell another name"
+            )
+        taken.add(cell.name)
+        made.append(Source(cell.name, Path(name), cell))
+    return made
+
+
 def _modules(source: Path, names: list[str]) -> list[Path]:
     if not source.is_dir():
         raise UsageError(f"no folder {source}; name the folder of document modules with --from")
@@ -84,21 +116,33 @@ def _modules(source: Path, names: list[str]) -> list[Path]:
     return [found[name] for name in dict.fromkeys(names)] if names else list(found.values())
 
 
-def _document(path: Path, progress: Progress) -> Document:
-    module = load_module(path)
-    write = Writer(path.stem, *_texts(module, path), progress)
-    derive: Callable[[Writer], None] | None = getattr(module, "derive", None)
+def _listed(folder: Path) -> list[Source]:
+    """The documents of a folder, for the index; none where there is no folder."""
+    if not folder.is_dir():
+        return []
+    return [Source(path.stem, path) for path in _modules(folder, [])]
+
+
+def _document(source: Source, progress: Progress) -> Document:
+    if source.cell is not None:
+        cell = source.cell
+        write = Writer(source.name, cell.title, summary_of(cell), progress)
+        derive: Callable[[Writer], None] | None = partial(standard_document, cell=cell)
+    else:
+        module = load_module(source.path)
+        write = Writer(source.name, *_texts(module, source.path), progress)
+        derive = getattr(module, "derive", None)
     if derive is None:
-        raise UsageError(f"{path} has no function derive(write)")
+        raise UsageError(f"{source.path} has no function derive(write)")
     try:
         derive(write)
     except FailedCheck:
         raise
     except SymgradError as error:
-        place = f"document {path.stem!r}, after equation ({write.count})"
+        place = f"document {source.name!r}, after equation ({write.count})"
         raise type(error)(f"{place}: {error}") from error
     except Exception as error:
-        raise FailedCheck(f"document {path.stem!r}: {type(error).__name__}: {error}") from error
+        raise FailedCheck(f"document {source.name!r}: {type(error).__name__}: {error}") from error
     return document(write.finish())
 
 
@@ -151,22 +195,27 @@ def _remove(out: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def _index(out: Path, modules: list[Path]) -> None:
+def _index(out: Path, sources: list[Source]) -> None:
     """The index page: every document of the folder that has been built, now or earlier."""
     entries: list[tuple[int, IndexEntry]] = []
-    for path in modules:
+    for source in sources:
         try:
-            module = load_module(path)
-            title, summary = _texts(module, path)
+            place, title, summary = _entry(source, len(sources))
         except SymgradError:
             continue
         links = tuple(
-            (label, f"{path.stem}.{form}")
+            (label, f"{source.name}.{form}")
             for form, label in _LABELS.items()
-            if (out / f"{path.stem}.{form}").is_file()
+            if (out / f"{source.name}.{form}").is_file()
         )
         if links:
-            place = getattr(module, "ORDER", len(modules))
-            entries.append((place, IndexEntry(path.stem, title, summary, links)))
+            entries.append((place, IndexEntry(source.name, title, summary, links)))
     listed = [entry for _, entry in sorted(entries, key=lambda pair: (pair[0], pair[1].name))]
     _move_in(out, {"index.html": html_index(listed, version=__version__).encode()})
+
+
+def _entry(source: Source, last: int) -> tuple[int, str, str]:
+    if source.cell is not None:
+        return last, source.cell.title, summary_of(source.cell)
+    module = load_module(source.path)
+    return getattr(module, "ORDER", last), *_texts(module, source.path)

@@ -36,7 +36,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     build = commands.add_parser("build", help="build derivation documents")
-    build.add_argument("names", nargs="*", metavar="NAME", help="documents; default: all")
+    build.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="documents, or cells: FILE.cell, FILE.tex, FILE.py:NAME; default: all documents",
+    )
     build.add_argument(
         "--from",
         dest="source",

@@ -21,7 +21,7 @@ from symgrad.derivation.model import (
     Step,
     Text,
 )
-from symgrad.errors import FailedCheck, UsageError
+from symgrad.errors import FailedCheck, Undecided, UsageError
 from symgrad.graph import unroll
 from symgrad.lang.nodes import Node
 from symgrad.verify.verdict import GIVEN, Verdict
@@ -119,7 +119,8 @@ class Writer:
         if not verdict.reaches(at_least):
             shown = f"{left!r} = {chain[-1]!r}"
             wanted = "" if not verdict.holds else f" (at least {at_least} is asked for)"
-            raise FailedCheck(
+            kind = Undecided if verdict.status == "undecided" else FailedCheck
+            raise kind(
                 f"document {self.name!r}, equation ({label}), {shown}: {verdict!r}{wanted}"
             )
         self._count += 1
