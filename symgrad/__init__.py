@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from symgrad.cell import param as param
     from symgrad.cell import signal as signal
     from symgrad.cell import sizes as sizes
+    from symgrad.cell.losses import with_loss as with_loss
+    from symgrad.cell.losses import with_readout as with_readout
     from symgrad.cells import CATALOGUE as CATALOGUE
     from symgrad.closed import Form as Form
     from symgrad.closed import closed_form as closed_form
@@ -33,19 +35,66 @@ if TYPE_CHECKING:
     from symgrad.evaluate import sympy_equations as sympy_equations
     from symgrad.evaluate import to_sympy as to_sympy
     from symgrad.graph import unroll as unroll
+    from symgrad.ops import absolute as absolute
+    from symgrad.ops import activation as activation
+    from symgrad.ops import concat as concat
+    from symgrad.ops import diag as diag
+    from symgrad.ops import dot as dot
     from symgrad.ops import exp as exp
+    from symgrad.ops import log as log
+    from symgrad.ops import logsumexp as logsumexp
+    from symgrad.ops import maximum as maximum
+    from symgrad.ops import mean as mean
+    from symgrad.ops import minimum as minimum
+    from symgrad.ops import norm as norm
+    from symgrad.ops import outer as outer
+    from symgrad.ops import relu as relu
+    from symgrad.ops import rows as rows
     from symgrad.ops import sigma as sigma
+    from symgrad.ops import sign as sign
+    from symgrad.ops import softmax as softmax
+    from symgrad.ops import softplus as softplus
+    from symgrad.ops import sqrt as sqrt
+    from symgrad.ops import step as step
     from symgrad.ops import tanh as tanh
+    from symgrad.ops import total as total
+    from symgrad.ops import variance as variance
 
 _HOMES = {
     "symgrad.adjoint": ("Gradient", "Objective", "backward", "final", "loss", "summed"),
     "symgrad.cell": ("Cell", "input_signal", "param", "signal", "sizes"),
+    "symgrad.cell.losses": ("with_loss", "with_readout"),
     "symgrad.cells": ("CATALOGUE",),
     "symgrad.closed": ("Form", "closed_form", "elementary_form", "expanded_form", "forward_form"),
     "symgrad.derivation": ("Writer", "verdict_of"),
     "symgrad.evaluate": ("form_value", "sympy_equations", "to_sympy"),
     "symgrad.graph": ("unroll",),
-    "symgrad.ops": ("exp", "sigma", "tanh"),
+    "symgrad.ops": (
+        "absolute",
+        "activation",
+        "concat",
+        "diag",
+        "dot",
+        "exp",
+        "log",
+        "logsumexp",
+        "maximum",
+        "mean",
+        "minimum",
+        "norm",
+        "outer",
+        "relu",
+        "rows",
+        "sigma",
+        "sign",
+        "softmax",
+        "softplus",
+        "sqrt",
+        "step",
+        "tanh",
+        "total",
+        "variance",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

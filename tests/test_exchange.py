@@ -13,7 +13,7 @@ from sympy.core.function import AppliedUndef
 
 from symgrad.adjoint import backward, final, loss, summed
 from symgrad.cells import CATALOGUE
-from symgrad.errors import NotSupportedYet, UsageError
+from symgrad.errors import NotSupportedYet, OutsideDomain, UsageError
 from symgrad.evaluate.exchange import equation_text, python_text, to_sympy
 from symgrad.evaluate.lambdified import (
     COMPLEX128,
@@ -24,7 +24,7 @@ from symgrad.evaluate.lambdified import (
 )
 from symgrad.evaluate.names import declared_name, python_name
 from symgrad.evaluate.ranges import admissible, always, feasible
-from symgrad.lang.affine import Affine, T, j, k, symbol, t
+from symgrad.lang.affine import ONE, Affine, T, as_affine, j, k, symbol, t
 from symgrad.lang.algebra import Floats, Multiprecision, Rationals, is_array
 from symgrad.lang.nodes import (
     OPERATORS,
@@ -39,16 +39,35 @@ from symgrad.lang.nodes import (
     iverson,
     name,
     param,
+    part,
     prod_over,
     signal,
     sum_over,
 )
 from symgrad.lang.program import Inputs, Runner
 from symgrad.lang.tape import Environment, evaluate
-from symgrad.ops import exp, sigma, tanh
+from symgrad.ops import (
+    absolute,
+    activation,
+    exp,
+    log,
+    logsumexp,
+    maximum,
+    relu,
+    sigma,
+    sign,
+    softmax,
+    softplus,
+    sqrt,
+    step,
+    tanh,
+)
+from symgrad.ops.build import make
+from symgrad.ops.elementwise import opaque
 
 w, b, u = param("w"), param("b"), param("u")
 TIMES = (0, 1, 2, 5)
+HALF = Fraction(1, 2)
 
 
 def at(label: str, time: Any) -> Node:
@@ -150,6 +169,21 @@ RATIONAL: dict[str, Node] = {
         matmul(OPERATORS["transpose"](block([(w, b), (u, const(3))])), two_state_column()),
     )
     * b,
+    "a part of blocks": matmul(
+        block([(w, at("x", 2))]),
+        part(block([(b,), (u,), (at("h", k),)]), (ONE, as_affine(0)), (as_affine(2), ONE)),
+    ),
+    "kinks in a sum in a sum": sum_over(
+        "t",
+        1,
+        T,
+        sum_over("k", 1, t, relu(at("h", t) - at("h", k), 0) * relu(at("x", k) + w, HALF))
+        + prod_over("j", 1, t, maximum(at("h", j), b, 1) + step(at("x", j), 0)),
+    ),
+    "at the kink": b * (2 * step(w - w, HALF) + 4 * step(w - w, 1) + step(w - w, 0)) + relu(w - w),
+    "tie": maximum(w, w, 0) + maximum(at("x", T), w, HALF) + maximum(w + 1, w),
+    "signs": sum_over("k", 1, T, sign(at("h", k) - 2, 0) * absolute(at("x", k), 0)) - absolute(b),
+    "no convention": step(w * w + 1) + sign(-1 - u * u) + relu(w) * step(w * w + 3),
 }
 SLOW = {"two states", "three states", "upper bound moves too"}
 
@@ -191,7 +225,8 @@ def with_star_import(text: str) -> sympy.Expr:
     names: dict[str, Any] = {}
     exec("from sympy import *", names)
     alone = sympy.sympify(text)
-    bound = {v for binder in alone.atoms(sympy.Sum, sympy.Product) for v in binder.variables}
+    binders = alone.atoms(sympy.Sum, sympy.Product, sympy.Subs)
+    bound = {v for binder in binders for v in binder.variables}
     declared = {symbol_.name: symbol_ for symbol_ in alone.free_symbols | bound}
     called = {applied.func.__name__ for applied in alone.atoms(AppliedUndef)}
     assert not (declared.keys() | called) & names.keys(), "a name of SymPy"
@@ -327,10 +362,156 @@ def test_functions() -> None:
     assert python_text(node) == "tanh(w) + exp(-b)/(1 + exp(-h(T)))"
 
 
+def test_functions_as_text() -> None:
+    x = at("x", T)
+    assert python_text(log(w) * sqrt(x) / softplus(b)) == "sqrt(x(T))*log(w)/log(exp(b) + 1)"
+    assert python_text(relu(w, 1) + absolute(x)) == "Abs(x(T)) + Max(0, w)"
+    assert python_text(maximum(w, x, 0)) == "Max(w, x(T))"
+    assert python_text(step(w) + step(x, HALF)) == "Heaviside(w, nan) + Heaviside(x(T))"
+    assert python_text(step(w, 0) * step(w, 1)) == "Heaviside(w, 0)*Heaviside(w, 1)"
+    assert python_text(sign(w, 0)) == "sign(w)"
+
+
+@pytest.mark.parametrize("node", [step(w), sign(w)], ids=["step", "sign"])
+def test_where_there_is_no_convention_sympy_has_no_value(node: Node) -> None:
+    weight = next(iter(to_sympy(node).free_symbols))
+    assert to_sympy(node).subs(weight, 0) is sympy.nan
+    assert to_sympy(node).subs(weight, 3) == 1
+    with pytest.raises(OutsideDomain, match="kink"):
+        lambdified(node)({"w": 0.0}, number, 1)
+
+
+def derivative_of(name: str, order: int, argument: Node) -> Node:
+    return make(opaque(name, order), argument)
+
+
+def test_generic_activations() -> None:
+    phi = activation("phi")
+    node = sum_over("k", 1, T, derivative_of("phi", 1, w * at("h", k)) * phi(at("x", k)))
+    text = python_text(node)
+    assert text == "Sum(phi(x(k))*Subs(Derivative(phi(xi), xi), xi, w*h(k)), (k, 1, T))"
+    # With tanh for φ it is what it should be: the derivative at w h, not along w or h.
+    phi_of, h_of, x_of = (sympy.Function(name) for name in ("phi", "h", "x"))
+    read = sympy.sympify(text).subs("T", 2).doit().replace(phi_of, sympy.tanh).doit()
+    weight = sympy.Symbol("w")
+    expected = sum((1 - sympy.tanh(weight * h_of(i)) ** 2) * sympy.tanh(x_of(i)) for i in (1, 2))
+    assert sympy.expand(read - expected) == 0
+
+
+def test_derivatives_of_generic_activations_nest() -> None:
+    text = python_text(derivative_of("phi", 2, derivative_of("phi", 1, w)))
+    phi, weight = sympy.Function("phi"), sympy.Symbol("w")
+    value = sympy.sympify(text).replace(phi, lambda x: x**4 / 4).doit()
+    assert value == 3 * (weight**3) ** 2
+
+
+def test_a_generic_activation_never_gets_the_name_of_something_else() -> None:
+    h, beta, T_ = activation("h"), activation("beta"), activation("T")
+    assert python_text(h(at("h", k)) + w**T) == "w**T + h__(h(k))"
+    assert python_text(beta(w) + T_(w)) == "T__(w) + beta_(w)"
+    # Neither do the index and the variable of a derivative get that of an activation.
+    assert python_text(sum_over("k", 1, T, activation("k")(at("h", k)))) == (
+        "Sum(k(h(j)), (j, 1, T))"
+    )
+    assert "Derivative(xi(xi1), xi1)" in python_text(derivative_of("xi", 1, w))
+    h_T, h_k = at("h", T), at("h", k)
+    both = python_text(derivative("total", h_T, h_k) + activation("dh_dh")(w))
+    assert both == "dh_dh(w) + dh_dh__(T, k)"
+
+
+#: Whatever has an irrational value, on positive and on negative arguments.
+REAL: dict[str, Node] = {
+    "log": log(at("x", T) ** 2 + exp(w)),
+    "sqrt": sqrt(w * w + sqrt(at("h", k) ** 2)) ** 3,
+    "softplus": softplus(w) * softplus(-w) + softplus(30 * b) + softplus(-30 * b),
+    "relu": relu(tanh(w)) + relu(tanh(-w), 1) - relu(exp(b), HALF) * step(exp(b)),
+    "maximum": maximum(exp(w), exp(b)) + maximum(exp(b), exp(w), 0),
+    "absolute": absolute(tanh(w)) * sign(tanh(w)) + absolute(-tanh(w), 0) * sign(-w, 0),
+}
+GENERIC: dict[str, Node] = {
+    "generic": activation("phi")(w) * activation("__import__")(b),
+    "its derivatives": derivative_of("phi", 1, w) + derivative_of("phi", 2, at("x", T)) * w,
+}
+
+
+@pytest.mark.parametrize("case", REAL)
+def test_functions_through_text_agree_with_the_tape(case: str) -> None:
+    node, algebra = REAL[case], Multiprecision(40)
+    expr = with_star_import(python_text(node)).subs({"T": 2, "k": 1})
+    for w_value in (Fraction(5, 3), Fraction(-5, 3)):
+        values = Numbers(w=w_value)
+        found = expr.replace(
+            lambda e: isinstance(e, AppliedUndef),
+            lambda e: sympy.Rational(*number(e.func.__name__, int(e.args[0])).as_integer_ratio()),
+        ).subs({s: sympy.Rational(*values[s.name].as_integer_ratio()) for s in expr.free_symbols})
+        expected = in_multiprecision(node, algebra, w=w_value)
+        gap = algebra.context.mpf(str(sympy.N(found, 40))) - expected
+        assert abs(gap) <= abs(expected) * 1e-35
+
+
+def in_multiprecision(node: Node, algebra: Multiprecision, **given: Fraction) -> Any:
+    values = Numbers(given)
+    params = {name: algebra.const(values[name]) for name in ("w", "b", "u")}
+    environment = Environment(
+        params, lambda label, time: algebra.const(number(label, time)), {"T": 2, "k": 1}
+    )
+    return evaluate(node, algebra, environment)
+
+
+@pytest.mark.parametrize("case", [*REAL, *GENERIC])
+@pytest.mark.parametrize("value", [Fraction(5, 3), Fraction(-5, 3)])
+def test_lambdified_functions_agree_with_the_tape(case: str, value: Fraction) -> None:
+    node, algebra = {**REAL, **GENERIC}[case], Multiprecision(50)
+    expected = in_multiprecision(node, algebra, w=value)
+    for arithmetic, allowed in ((FLOAT64, 1e-12), (COMPLEX128, 1e-12), (multiprecision(50), 1e-45)):
+        found = lambdified(node, arithmetic)(Numbers(w=value), number, 2, k=1)
+        assert abs(found - expected) <= allowed * abs(expected)
+
+
+def test_the_complex_step_passes_through_lambdified_kinks() -> None:
+    functions = [relu, lambda x: absolute(x), lambda x: maximum(x, u), softplus, log]
+    for function in functions:
+        found = lambdified(function(w), COMPLEX128)({"w": 1.5 + 1e-30j, "u": -1.0}, number, 1)
+        assert found.imag > 0
+        away = lambdified(function(-w * w - 1) if function is relu else u, COMPLEX128)
+        assert away({"w": 1.5 + 1e-30j, "u": -1.0}, number, 1).imag == 0
+
+
+def test_softplus_does_not_overflow() -> None:
+    for arithmetic in (FLOAT64, COMPLEX128):
+        assert lambdified(softplus(w), arithmetic)({"w": 2000.0}, number, 1) == 2000
+        small = lambdified(softplus(w), arithmetic)({"w": -700.0}, number, 1)
+        assert abs(small - np.exp(-700.0)) <= 1e-12 * np.exp(-700.0)
+    # Its derivative by the complex step is σ, on both sides.
+    for value in (40.0, 0.5, -40.0):
+        found = lambdified(softplus(w), COMPLEX128)({"w": value + 1e-30j}, number, 1).imag / 1e-30
+        expected = lambdified(sigma(w))({"w": value}, number, 1)
+        assert abs(found - expected) <= 1e-12 * expected
+
+
+@pytest.mark.parametrize(
+    ("node", "refusal"), [(log(w), "not positive"), (sqrt(w), "negative")], ids=["log", "sqrt"]
+)
+def test_lambdified_functions_have_their_domain(node: Node, refusal: str) -> None:
+    for arithmetic in (FLOAT64, multiprecision(20)):
+        with pytest.raises(OutsideDomain, match=refusal):
+            lambdified(node, arithmetic)({"w": -1}, number, 1)
+
+
+def test_what_sympy_has_no_form_for_is_refused_by_name() -> None:
+    pair = block([(w,), (b,)])
+    with pytest.raises(NotSupportedYet, match="'logsumexp'"):
+        to_sympy(logsumexp(pair))
+    with pytest.raises(NotSupportedYet, match="'softmax'"):
+        to_sympy(matmul(block([(w, b)]), softmax(pair)))
+
+
 def test_a_matrix_is_refused() -> None:
     n = symbol("n")
     with pytest.raises(UsageError, match=r"cell\.scalar\(\)"):
         to_sympy(param("W", (n, n)))
+    with pytest.raises(UsageError, match=r"cell\.scalar\(\)"):
+        to_sympy(part(param("W", (n, n)), (as_affine(0), as_affine(0)), (ONE, ONE)))
 
 
 def test_text_is_the_same_every_time() -> None:

@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from symgrad.cell import param, signal, sizes
+from symgrad.derivation.model import Derivation, Section, Step
 from symgrad.lang import nodes
 from symgrad.lang.affine import ONE, T, as_affine, j, k, symbol, t
 from symgrad.lang.algebra import PrimeField
@@ -34,12 +35,36 @@ from symgrad.lang.nodes import (
     walk,
 )
 from symgrad.lang.tape import Environment, evaluate
-from symgrad.ops import diag, exp, sigma, tanh, total
+from symgrad.ops import (
+    absolute,
+    activation,
+    concat,
+    diag,
+    exp,
+    log,
+    logsumexp,
+    maximum,
+    mean,
+    relu,
+    rows,
+    sigma,
+    sign,
+    softmax,
+    softplus,
+    sqrt,
+    step,
+    tanh,
+    total,
+)
+from symgrad.ops.build import make
+from symgrad.ops.elementwise import opaque
 from symgrad.ops.table import PRIMITIVES
 from symgrad.render.latex_math import latex
 from symgrad.render.layout import Big, Box, Call, Fence, Frac, Ident, Number, Op, Row, Script
 from symgrad.render.notation import affine_box, box, condition_box, statement_box, sum_box
-from symgrad.render.text_math import unicode_text
+from symgrad.render.notation_list import notation_list
+from symgrad.render.text_math import plain, unicode_text
+from symgrad.verify.verdict import Verdict
 
 n, m = sizes("n m")
 W, U, V = param("W_h", n, n), param("U", n, m), param("V", n, n)
@@ -48,6 +73,19 @@ w, u = param("w"), param("w_h")
 h, c, x, f = signal("h", n), signal("c", n), signal("x", m), signal("f", n)
 p, q, o = signal("p"), signal("q"), signal("o")  # scalar signals
 L = name("L")
+V_x, b_4 = param("V", n + n, n + m), param("b", 4 * n)
+HALF = Fraction(1, 2)
+phi, w_kji = activation("phi"), param("w_k_j_i")
+
+
+def columns(whole: Node, start: Any, count: Any) -> Node:
+    """Some columns of a matrix."""
+    return nodes.part(whole, (as_affine(0), as_affine(start)), (whole.shape[0], as_affine(count)))
+
+
+def primed(name: str, order: int, argument: Node) -> Node:
+    """A derivative of a generic activation."""
+    return make(opaque(name, order), argument)
 
 
 def adjoint(of: nodes.Signal, kind: str) -> nodes.Signal:
@@ -104,7 +142,7 @@ UNICODE = [
     ((1 - o**2) * u, "w_h (1 - o_t^2)"),
     (number(T - k) * w ** (T - k - 1), "(T - k) w^{T-k-1}"),
     (p * q * o, "p_t q_t o_t"),
-    (2 * (3 * p**2), "2 · 3 p_t^2"),
+    (2 * (3 * p**2), "6 p_t^2"),
     (p * const(Fraction(1, 2)) * w, "(1/2) w p_t"),
     (const(3) * OPERATORS["power"](const(2), T) * p, "3 · 2^T p_t"),
     ((1 - w**T) / (1 - w) * p, "((1 - w^T)/(1 - w)) p_t"),
@@ -147,6 +185,74 @@ UNICODE = [
     (sigma(W @ h + b), "σ(W_h h_t + b)"),
     (exp(-p), "exp(-p_t)"),
     (total(h), "sum(h_t)"),
+    (absolute(p), "|p_t|"),
+    (absolute(p, 0), "|p_t|_0"),
+    (absolute(p) ** 2, "|p_t|^2"),
+    (absolute(p, 0) ** 2, "|p_t|_0^2"),
+    (absolute(h).T, "|h_t|^⊤"),
+    (sqrt(total(h * h)), "sqrt(sum(h_t ⊙ h_t))"),
+    (sqrt(p) ** 2, "(sqrt(p_t))^2"),
+    (w * sqrt(p + q), "w sqrt(p_t + q_t)"),
+    (log(p) ** 2, "log^2(p_t)"),
+    (relu(h), "relu(h_t)"),
+    (relu(h, 0) ** 2, "relu_0^2(h_t)"),
+    (relu(h, HALF).T, "relu_{1/2}(h_t)^⊤"),
+    (step(h, 1) * h, "step_1(h_t) ⊙ h_t"),
+    (maximum(p, q - 1, HALF) ** 2, "max_{1/2}(p_t, q_t - 1)^2"),
+    (maximum(h, 0), "max(h_t, 0)"),
+    (sign(p, 0), "sign_0(p_t)"),
+    (softmax(W @ h), "softmax(W_h h_t)"),
+    (logsumexp(h), "logsumexp(h_t)"),
+    (softplus(p), "softplus(p_t)"),
+    (phi(h) ** 2, "φ^2(h_t)"),
+    (primed("phi", 1, h) ** 2, "φ′(h_t)^2"),
+    (primed("phi", 2, h).T, "φ′′(h_t)^⊤"),
+    (activation("g_2")(p), "g_2(p_t)"),
+    (primed("g_2", 1, p), "g′_2(p_t)"),
+    # parts of matrices, counted from 1
+    (columns(V_x, 0, n), "V_{:,1:n}"),
+    (columns(V_x, n, m), "V_{:,n+1:n+m}"),
+    (columns(V_x, n, m).T @ h, "V_{:,n+1:n+m}^⊤ h_t"),
+    (rows(columns(V_x, 0, n), n, n), "V_{n+1:2n,1:n}"),
+    (columns(V_x, 3, 1), "V_{:,4}"),
+    (rows(b_4, n, n), "b_{n+1:2n}"),
+    (rows(signal("a", 4 * n), 0, n), "(a_t)_{1:n}"),
+    (rows(exp(b_4), n + n, n), "(exp(b))_{2n+1:3n}"),
+    (rows(param("W_h", n + n, n), 0, n), "(W_h)_{1:n,:}"),
+    # m is a size here, not an index
+    (
+        sum_over("r", 1, T, w_kji * (columns(V_x, n, m) @ x.at(symbol("r")))),
+        "∑_{p=1}^T w_{k,j,i} V_{:,n+1:n+m} x_p",
+    ),
+    # columns below each other
+    (V_x @ concat(h.prev, x), "V [h_{t-1}; x_t]"),
+    (h @ concat(h.prev, x).T, "h_t [h_{t-1}^⊤, x_t^⊤]"),
+    # fractions
+    (h / c, "h_t/c_t"),
+    (h * (c / f), "h_t ⊙ (c_t/f_t)"),
+    (p / q / o, "p_t/(q_t o_t)"),
+    (p / q / q / o / q, "p_t/(q_t^3 o_t)"),
+    (h / p / c, "h_t/(p_t c_t)"),
+    (-p / q, "-p_t/q_t"),
+    (h - (-c) / p, "h_t + c_t/p_t"),
+    ((p - q) / o, "(p_t - q_t)/o_t"),
+    (1 / (2 * sqrt(p)), "1/(2 sqrt(p_t))"),
+    (p * (1 / q), "(1/q_t) p_t"),
+    (2 * (p * (1 / (2 * q))), "(1/q_t) p_t"),
+    (const(Fraction(3, 2)) * ((1 / q) * (1 / (q * o)) * h), "(3/(2 q_t^2 o_t)) h_t"),
+    (2 * (-1 / q) * p, "-(2/q_t) p_t"),
+    (mean(h), "sum(h_t)/n"),
+    (p * (2 / mean(h)), "(2/(sum(h_t)/n)) p_t"),
+    # sums of all entries
+    (total(-h * c), "-sum(h_t ⊙ c_t)"),
+    (total((2 * p) * (h * -c)) * q, "-2 p_t sum(h_t ⊙ c_t) q_t"),
+    (total(h - c), "sum(h_t - c_t)"),
+    (total(c * (h / p) / p) * (1 / (2 * p)), "(1/(2 p_t^3)) sum(c_t ⊙ h_t)"),
+    (total(h / c), "sum(h_t/c_t)"),
+    # a column of ones beside another
+    ((p * full("ones", (n, ONE))) * h, "p_t h_t"),
+    (p * full("ones", (n, ONE)), "p_t 𝟏"),
+    (diag(full("ones", (n, ONE)) * p), "diag(p_t 𝟏)"),
     # Σ and Π
     (sum_over("k", 1, T, o.at(k)), "∑_{k=1}^T o_k"),
     (sum_over("r", 1, T, o.at(symbol("r"))), "∑_{k=1}^T o_k"),
@@ -193,6 +299,7 @@ UNICODE = [
     (derivative("loss", name("ℓ", SCALAR, t), h), "∂ℓ_t/∂h_t"),
     (derivative("restricted", c.at(T), c.at(k), along=("c",)), "(dc_T/dc_k) |_c"),
     (derivative("restricted", c.at(T), c.at(k), along=("c", "h_a")), "(dc_T/dc_k) |_{c, h_a}"),
+    (derivative("total", sqrt(p), p), "dsqrt(p_t)/dp_t"),
     (derivative("total", p + q, p), "d(p_t + q_t)/dp_t"),
 ]
 
@@ -203,6 +310,16 @@ def test_unicode(node: Node, expected: str) -> None:
 
 
 LATEX = [
+    (sqrt(total(h * h)), r"\sqrt{\operatorname{sum}(h_t \odot h_t)}"),
+    (absolute(p, 0) * q, r"\lvert p_t\rvert_0\,q_t"),
+    (relu(h, HALF), r"\operatorname{relu}_{1/2}(h_t)"),
+    (maximum(p, q, 0), r"{\max}_0(p_t, q_t)"),
+    (primed("phi", 2, p), r"\varphi''(p_t)"),
+    (primed("g_2", 1, p), r"{g'}_2(p_t)"),
+    (columns(V_x, n, m).T @ h, r"V_{{:},n+1{:}n+m}^{\top}\,h_t"),
+    (rows(signal("a", 4 * n), 0, n), r"(a_t)_{1{:}n}"),
+    (V_x @ concat(h, x), r"V\,\begin{bmatrix} h_t \\ x_t \end{bmatrix}"),
+    (p / q / q, r"\frac{p_t}{q_t^2}"),
     (W @ h.prev + b, r"W_h\,h_{t-1} + b"),
     (f * c.prev, r"f_t \odot c_{t-1}"),
     (W.T @ adjoint(h.at(t + 1), "delta"), r"W_h^{\top}\,\delta_{t+1}^h"),
@@ -278,6 +395,48 @@ def test_every_class_of_nodes_has_a_notation() -> None:
     assert missing == []
 
 
+# ---- the list of signs at the end of a document -------------------------------------------------
+
+
+def signs(*chain: Node) -> list[str]:
+    """The lines that only some documents have."""
+    done = Verdict("given")
+    step_ = Step("1", name("y"), chain, "", done)
+    derivation = Derivation("d", "D", "", (Section("S", (step_,)),))
+    return [plain(line) for line in notation_list(derivation)][4:]
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        (h * c + W @ h, ()),
+        (p**2 + p / q + 1, ()),
+        (W**2 @ h, ()),
+        (h**2, ("Powers and fractions of vectors",)),
+        (c * (p / h), ("Powers and fractions of vectors",)),
+        (1 - h, ("A number added to a vector",)),
+        (W @ (h + p), ("A number added to a vector",)),
+        (total(h), ("sum(v)",)),
+        (V_x @ concat(h, x), ("Vectors below each other",)),
+        (columns(V_x, 0, n) @ h, ("W_{:,i:j}",)),
+        (softmax(h), ("softmax(z) = exp(z)/sum(exp(z))",)),
+        (logsumexp(h), ("logsumexp(z)",)),
+        (softplus(h), ("softplus(x)",)),
+        (relu(p, 0), ("relu(x) = max(x, 0)", "step(x) is 1", "A subscript at step")),
+        (step(p), ("step(x) is 1", "A subscript at step")),
+        (absolute(p, 0), ("sign(x) is 1", "A subscript at step")),
+        (primed("phi", 1, h), ("φ(x) is any differentiable function",)),
+        (phi(primed("_f_", 2, h)), ("_f_(x) is any", "φ(x) is any")),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, Node) else "",
+)
+def test_a_document_explains_the_signs_that_occur_in_it(node: Node, words: tuple[str, ...]) -> None:
+    found = signs(const(2), node)
+
+    assert len(found) == len(words)
+    assert all(line.startswith(start) for line, start in zip(found, words, strict=True)), found
+
+
 # ---- what is printed reads back as the same formula ---------------------------------------------
 #
 # An independent reader of boxes with the usual rules: sums bind weakest, then ⊙, then
@@ -351,7 +510,9 @@ class Reader:
         return result
 
     def called(self, function: str, value: Any) -> Any:
-        return PRIMITIVES[{"σ": "sigma"}.get(function, function)].evaluate(FIELD, value)
+        return PRIMITIVES[{"σ": "sigma", "sum": "total"}.get(function, function)].evaluate(
+            FIELD, value
+        )
 
     def folded(self, sign: str, letter: str, lower: Box, upper: Box, body: Box) -> Any:
         assert letter not in self.indices
@@ -453,6 +614,13 @@ def _leaves() -> dict[str, st.SearchStrategy[Node]]:
     }
 
 
+def _denominators(kind: str) -> list[Node]:
+    """What is not zero modulo p, so that dividing by it is no accident."""
+    if kind == "vector":
+        return [param("v", n), 2 * signal("r", n), param("a") * param("v", n)]
+    return [param("a"), param("a") + param("d"), -3 * param("a"), total(param("v", n))]
+
+
 @st.composite
 def formulas(draw: st.DrawFn, kind: str = "", depth: int = 4) -> Node:
     """A random formula of one kind: scalar, vector or matrix."""
@@ -471,7 +639,10 @@ def formulas(draw: st.DrawFn, kind: str = "", depth: int = 4) -> Node:
         lambda: one() * one(),
         lambda: one("scalar") * one(),
         lambda: one() * one("scalar"),
-        lambda: one() / draw(st.sampled_from([param("a"), param("a") + param("d")])),
+        lambda: one() / draw(st.sampled_from(_denominators("scalar"))),
+        lambda: (
+            const(draw(st.sampled_from([Fraction(1), Fraction(-2), HALF]))) / param("d") * one()
+        ),
         lambda: one() ** draw(st.sampled_from([2, 3])),
         lambda: _folded(draw(st.sampled_from(["sum", "prod"])), one(), one()),
     ]
@@ -485,9 +656,14 @@ def formulas(draw: st.DrawFn, kind: str = "", depth: int = 4) -> Node:
     else:
         choices += [lambda: tanh(one()), lambda: sigma(one()) ** 2]
     if kind == "vector":
-        choices += [lambda: one("matrix") @ one(), lambda: one("matrix").T @ one()]
+        choices += [
+            lambda: one("matrix") @ one(),
+            lambda: one("matrix").T @ one(),
+            lambda: one() / draw(st.sampled_from(_denominators("vector"))),
+            lambda: one("scalar") / draw(st.sampled_from(_denominators("vector"))),
+        ]
     if kind == "scalar":
-        choices += [lambda: one("vector").T @ one("vector")]
+        choices += [lambda: one("vector").T @ one("vector"), lambda: total(one("vector"))]
     made: Node = draw(st.sampled_from(choices))()
     return made
 

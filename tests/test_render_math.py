@@ -22,12 +22,14 @@ from symgrad.render.layout import (
     Number,
     Op,
     Restrict,
+    Root,
     Row,
     Script,
     Under,
     Words,
 )
 from symgrad.render.mathml import mathml
+from symgrad.render.picture_text import flat, runs
 from symgrad.render.symbols import children
 from symgrad.render.text_math import unicode_text
 
@@ -37,6 +39,7 @@ PLUS, MINUS, HAD = Op("+"), Op("−"), Op("⊙")
 EQ = Op("=", "relation")
 JUXTAPOSED = Op("", "invisible")
 PARTIAL = Op("∂", "prefix")
+COLON = Op(":", "ordinary")
 before = Row((t, MINUS, ONE))
 W_h_top = Script(Ident("W"), h, Op("⊤", "ordinary"))
 
@@ -77,6 +80,14 @@ BOXES: list[tuple[str, Box, str, str]] = [
     ("sign", Row((Op("−", "ordinary"), x)), "{-}x", "-x"),
     ("call", Call("tanh", (x,)), r"\tanh(x)", "tanh(x)"),
     ("call of σ", Call("σ", (x, t)), r"\sigma(x, t)", "σ(x, t)"),
+    ("call with an index", Call("relu", (x,), ZERO), r"\operatorname{relu}_0(x)", "relu_0(x)"),
+    ("call of max with an index", Call("max", (x, t), ZERO), r"{\max}_0(x, t)", "max_0(x, t)"),
+    ("call of a primed name", Call("φ′", (x,), ONE), r"{\varphi'}_1(x)", "φ′_1(x)"),
+    ("root", Root(Row((h, PLUS, x))), r"\sqrt{h + x}", "sqrt(h + x)"),
+    ("root as a factor", Row((h, JUXTAPOSED, Root(x))), r"h\,\sqrt{x}", "h sqrt(x)"),
+    ("power of a root", Script(Fence(Root(x)), None, ONE), r"(\sqrt{x})^1", "(sqrt(x))^1"),
+    ("bars", Script(Fence(x, "|", "|"), ZERO), r"\lvert x\rvert_0", "|x|_0"),
+    ("range", Script(h, Row((ONE, COLON, t))), r"h_{1{:}t}", "h_{1:t}"),
     ("operator", Call("diag", (x,)), r"\operatorname{diag}(x)", "diag(x)"),
     (
         "fraction",
@@ -129,7 +140,7 @@ def test_unicode_text(box: Box, expected: str) -> None:
 
 
 ELEMENTS = (
-    "math semantics annotation mrow mi mn mo mtext mspace mfrac msub msup msubsup "
+    "math semantics annotation mrow mi mn mo mtext mspace mfrac msqrt msub msup msubsup "
     "munder mover munderover mtable mtr mtd"
 )
 
@@ -152,8 +163,16 @@ def test_mathml_is_well_formed_and_core(box: Box, display: bool) -> None:
         (Script(h, t), "<msub><mi>h</mi><mi>t</mi></msub>"),
         (Ident("W", "bold"), "<mi>𝑾</mi>"),
         (Frac(h, x), "<mfrac><mi>h</mi><mi>x</mi></mfrac>"),
+        (Root(h), "<msqrt><mi>h</mi></msqrt>"),
         (W_h_top, '<msubsup><mi>W</mi><mi>h</mi><mi mathvariant="normal">⊤</mi></msubsup>'),
         (Op("d", "prefix"), '<mi mathvariant="normal">d</mi>'),
+        (
+            Row((Op("d", "prefix"), Call("tanh", (x,)))),
+            '<mrow><mi mathvariant="normal">d</mi><mspace width="0.1667em"/><mrow><mi>tanh</mi>'
+            '<mo lspace="0" rspace="0">&#x2061;</mo><mrow><mo fence="true" form="prefix" '
+            'lspace="0" rspace="0" stretchy="false">(</mo><mi>x</mi><mo fence="true" '
+            'form="postfix" lspace="0" rspace="0" stretchy="false">)</mo></mrow></mrow></mrow>',
+        ),
         (Ident("a<b", "upright"), "<mi>a&lt;b</mi>"),
         (Ident("𝟏", "upright"), '<mi mathvariant="normal">𝟏</mi>'),
         (
@@ -187,11 +206,13 @@ def test_sums_have_their_limits_above_only_when_displayed() -> None:
 def test_hostile_names_are_escaped(name: str, expected: str) -> None:
     assert latex(Ident(name, "upright")) == expected
     assert expected[8:-1] in latex(Call(name, (x,)))
+    assert expected[8:-1] in latex(Call(name, (Root(Ident(name, "upright")),), ONE))
 
 
 def test_mathml_escapes_names_and_words() -> None:
     name = "<script>alert(1)</script>&"
-    printed = mathml(Row((Ident(name), Words(name), Call(name, (Number(name),)), Op(name))), True)
+    called = Call(name, (Root(Number(name)),), Ident(name))
+    printed = mathml(Row((Ident(name), Words(name), called, Op(name))), True)
 
     assert "<script" not in printed
     assert ElementTree.fromstring(printed) is not None
@@ -230,6 +251,8 @@ def test_listings_keep_their_columns() -> None:
         (r"\sigma'(z)^2", r"\sigma'(z)^2"),
         (r"σ ⊙ ∂", r"\sigma \odot \partial"),
         (r"\frac{\partial L}{\partial h_t}", r"\frac{\partial L}{\partial h_t}"),
+        (r"W_{:,i:j} x_{h,t}", r"W_{{:},i{:}j}\,x_{h,t}"),
+        (r"\sqrt{1 + x_t}", r"\sqrt{1 + x_t}"),
         (r"\sum_{t=1}^{T} \delta_t + b", r"\sum_{t=1}^{T} \delta_t + b"),
         (r"\prod_{j=k+1}^{T} f_j", r"\prod_{j=k+1}^{T} f_j"),
         (r"t = 1, \dots, T", r"t = 1, \dots, T"),
@@ -276,7 +299,8 @@ def _leaves(box: Box) -> list[str]:
     if isinstance(box, Fence):
         return [*box.left, *_leaves(box.body), *box.right]
     if isinstance(box, Call):
-        return [box.name, *_leaves(Fence(Row(box.arguments)))]
+        sub = [] if box.sub is None else _leaves(box.sub)
+        return [box.name, *sub, *_leaves(Fence(Row(box.arguments)))]
     own = [box.text] if isinstance(box, Big) else []
     return own + [leaf for child in children(box) for leaf in _leaves(child)]
 
@@ -291,6 +315,7 @@ LONG: list[tuple[str, Box]] = [
     ("product", _sum(40, JUXTAPOSED)),
     ("fence", Row((h, HAD, Fence(_sum(40)), HAD, x))),
     ("power", Script(Fence(_sum(40)), None, Number("2"))),
+    ("call with an index", Row((x, PLUS, Call("relu", (_sum(40),), ZERO), JUXTAPOSED, h))),
     ("call", Row((x, PLUS, Call("diag", (_sum(40),)), JUXTAPOSED, h))),
     ("sum sign", Big("∑", t, T, Fence(_sum(40)))),
     ("nested", Fence(Fence(_sum(40)), "[", "]")),
@@ -320,6 +345,36 @@ def test_continuation_lines_begin_with_their_operator(box: Box) -> None:
 
         assert isinstance(first, Op)
         assert first.kind != "invisible"
+
+
+def test_a_root_over_several_lines_is_a_power() -> None:
+    fits, long = Root(_sum(5)), Row((h, JUXTAPOSED, Root(_sum(40))))
+
+    lines = break_lines(long, 20.0)
+
+    assert break_lines(fits, 40.0) == (fits,)
+    assert all(width(line) <= 20.0 for line in lines)
+    assert unicode_text(lines[0]).startswith("h (x_0")
+    assert unicode_text(lines[-1]).endswith("x_{39})^{1/2}")
+    assert "sqrt" not in "".join(map(unicode_text, lines))
+
+
+def test_pictures_set_roots_and_indices_on_one_line() -> None:
+    printed = runs(Row((Root(x), PLUS, Call("relu", (h,), ZERO))))
+
+    assert "".join(run.text for run in printed) == "√(x)+relu0(h)"
+    assert [run.text for run in printed if run.shift < 0] == ["0"]
+
+
+def test_pictures_set_fractions_on_one_line() -> None:
+    """What a slash divides by ends where the fraction does."""
+    half = Frac(ONE, Row((h, PLUS, x)))
+    product = Row((half, JUXTAPOSED, Call("f", (Frac(x, h),))))
+
+    assert "".join(run.text for run in runs(product)) == "(1/(h+x))f(x/h)"
+    assert "".join(run.text for run in runs(Row((half, PLUS, x)))) == "1/(h+x)+x"
+    assert "".join(run.text for run in runs(Script(half, None, ONE))) == "(1/(h+x))1"
+    assert "frac" not in latex(flat(Fence(Root(product))))
 
 
 def test_what_fits_is_not_broken() -> None:

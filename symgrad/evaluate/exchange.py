@@ -15,6 +15,7 @@ import sympy
 from sympy.printing.str import StrPrinter
 
 from symgrad.errors import NotSupportedYet, ShapeError, UsageError
+from symgrad.evaluate.functions import ARITHMETIC, FUNCTIONS
 from symgrad.evaluate.names import Expr, SymbolTable
 from symgrad.evaluate.paths import (
     Limits,
@@ -46,18 +47,23 @@ from symgrad.lang.nodes import (
     Param,
     Power,
     Signal,
+    Slice,
     substitute_indices,
 )
+from symgrad.ops.elementwise import GENERIC
 
 
 def to_sympy(node: Node) -> Expr:
     """A formula of the scalar reading as a SymPy expression.
 
     Free indices are taken as 0 <= k <= t <= T. Matrices may occur inside as blocks of
-    scalars; the value is a number.
+    scalars; the value is a number. Values are the same, derivatives at a kink need not be:
+    ``relu_0(x)`` is ``Max(0, x)``, and SymPy has 1/2 for its derivative at 0. Our own
+    derivatives keep their convention: ``step_0(x)`` is ``Heaviside(x, 0)``.
 
     Raises:
         UsageError: the formula is not a number, or holds a matrix of symbolic size.
+        NotSupportedYet: a function in it has no counterpart in SymPy.
     """
     return Converter(SymbolTable(node)).formula(node)
 
@@ -79,20 +85,11 @@ class _LinePrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
         return f"S({expr.p})/{expr.q}"
 
 
-def logistic(x: Expr) -> Expr:
-    """1 / (1 + exp(-x)), as SymPy has no logistic function of its own."""
-    return 1 / (1 + sympy.exp(-x))
-
-
 class Converter:
     """One conversion: nodes in, SymPy expressions out, over one table of symbols."""
 
-    #: Elementwise functions by the name of their primitive.
-    functions: ClassVar[Mapping[str, Callable[[Expr], Expr]]] = {
-        "tanh": sympy.tanh,
-        "sigma": logistic,
-        "exp": sympy.exp,
-    }
+    #: Functions of numbers by the name of their primitive.
+    functions: ClassVar[Mapping[str, Callable[..., Expr]]] = FUNCTIONS
 
     #: Whether a sum inside another binder gets a range that does not depend on the outer
     #: index. SymPy leaves Σ_k Σ_{j<k} as it is or sums the inner one symbolically, which
@@ -144,6 +141,8 @@ class Converter:
             return name(*[scope.affine(time) for time in times]) if times else name
         if isinstance(node, Apply):
             return self._application(node, scope, done)
+        if isinstance(node, Slice):
+            return self._part(node, scope)[0][0]
         if isinstance(node, Misfit):
             raise ShapeError(node.message)
         raise NotSupportedYet(f"no SymPy form for {node!r} ({type(node).__name__})")
@@ -154,20 +153,25 @@ class Converter:
             return self._chain(_factors(node), scope)[0][0]
         if head.name == "total":
             return sympy.Add(*[e for row in self._matrix(node.args[0], scope) for e in row])
-        arguments = [self._scalar(argument, scope, done) for argument in node.args]
-        if head.name == "add":
-            return sympy.Add(*arguments)
-        if head.name == "mul":
-            return sympy.Mul(*arguments)
-        if head.name == "neg":
-            return -arguments[0]
-        if head.name == "div":
-            return arguments[0] / arguments[1]
-        if head.name in self.functions:
-            return self.functions[head.name](*arguments)
-        if head.elementwise:
-            return self.symbols.signal(head.name)(*arguments)
-        raise NotSupportedYet(f"no SymPy form for {head.name!r} in {node!r}")
+        operation = self._entry_operation(head.name)
+        if operation is None:
+            raise NotSupportedYet(f"no SymPy form for {head.name!r} in {node!r}")
+        return operation(*[self._scalar(argument, scope, done) for argument in node.args])
+
+    def _entry_operation(self, name: str) -> Callable[..., Expr] | None:
+        """What an operation does to numbers; None where it is none that acts entry by entry."""
+        plain = name.rstrip("'")
+        if plain in GENERIC:
+            return lambda x: self._generic(plain, len(name) - len(plain), x)
+        return ARITHMETIC.get(name) or self.functions.get(name)
+
+    def _generic(self, name: str, order: int, x: Expr) -> Expr:
+        """φ(x), or a derivative of φ at x, which SymPy keeps apart from the x it is taken at."""
+        function = self.symbols.function(name)
+        if not order:
+            return function(x)
+        variable = self.symbols.argument()
+        return sympy.Subs(sympy.Derivative(function(variable), (variable, order)), variable, x)
 
     # ---- binders and cases ----------------------------------------------------------
 
@@ -242,6 +246,8 @@ class Converter:
                 return identity(height)
             entry = sympy.Integer(1 if node.kind == "ones" else 0)
             return ((entry,) * width,) * height
+        if isinstance(node, Slice):
+            return self._part(node, scope)
         if isinstance(node, Fold):
             return self._fold(node, scope)
         if isinstance(node, Cases):
@@ -257,6 +263,13 @@ class Converter:
             f"{node!r} is a matrix that is not written out in numbers; use cell.scalar()"
         )
 
+    def _part(self, node: Slice, scope: Scope) -> Matrix:
+        """Rows and columns of a matrix that is written out."""
+        whole = self._matrix(node.whole, scope)
+        # What is written out has sizes that are numbers, and so have its parts.
+        (top, left), (height, width) = [[f.const for f in p] for p in (node.start, node.shape)]
+        return tuple(row[left : left + width] for row in whole[top : top + height])
+
     def _matrix_application(self, node: Apply, scope: Scope) -> Matrix:
         name = node.head.name
         if name == "matmul":
@@ -270,13 +283,7 @@ class Converter:
                 tuple(entry if r == c else zero for c in range(len(parts[0])))
                 for r, (entry,) in enumerate(parts[0])
             )
-        combine = {
-            "add": sympy.Add,
-            "mul": sympy.Mul,
-            "neg": lambda a: -a,
-            "div": lambda a, b: a / b,
-            **self.functions,
-        }.get(name)
+        combine = self._entry_operation(name)
         if combine is None:
             raise NotSupportedYet(f"no SymPy form for {name!r} of matrices in {node!r}")
         return _entrywise(combine, *parts)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from symgrad.cell import Cell
 from symgrad.closed.forms import Form
 from symgrad.lang.algebra import Algebra, Floats, Multiprecision, Value
 from symgrad.lang.nodes import Apply, Node, Signal, walk
 from symgrad.lang.program import Inputs, Runner
 from symgrad.lang.tape import Environment, Tape
+from symgrad.lang.text import free_names
 
 #: A denominator below this loses digits in floating point: the Σ form is evaluated instead.
 _NEAR = 0.125
@@ -46,9 +49,15 @@ def _near_excluded(form: Form, algebra: Algebra, env: Environment) -> bool:
     denominators = [
         item.args[1]
         for item in walk(form.right)
-        if isinstance(item, Apply) and item.head.name == "div"
+        if isinstance(item, Apply) and item.head.name == "div" and not _is_bound(item)
     ]
-    return any(abs(value) < _NEAR for value in Tape(denominators, algebra).run(env))
+    values = Tape(denominators, algebra).run(env)
+    return any(bool(np.any(abs(value) < _NEAR)) for value in values)
+
+
+def _is_bound(item: Node) -> bool:
+    """Whether it stands below a Σ or Π and depends on its index: it has no one value."""
+    return any(name.startswith("#") for name in free_names(item))
 
 
 def _environment(

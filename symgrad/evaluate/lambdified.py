@@ -24,10 +24,11 @@ from symgrad.evaluate.generated import (
 from symgrad.evaluate.generated import (
     Arithmetic,
     CodePrinter,
+    Generic,
     Number,
     Ordered,
-    Sigma,
     helpers,
+    kept,
 )
 from symgrad.evaluate.generated import (
     multiprecision as multiprecision,
@@ -54,8 +55,9 @@ def lambdified(node: Node, arithmetic: Arithmetic = FLOAT64) -> Callable[..., Nu
     expression = _Evaluable(table).formula(node)
     indices = [name for name in table.free if name != "T"]
     arguments = [*table.values.values(), *table.signals.values(), *table.indices.values()]
+    modules = [helpers(arithmetic, table.activations)]
     function = sympy.lambdify(
-        arguments, expression, modules=[helpers(arithmetic)], printer=CodePrinter, cse=False
+        arguments, expression, modules=modules, printer=CodePrinter, cse=False
     )
     number = arithmetic.number
 
@@ -82,7 +84,14 @@ class _NumberedSymbols(SymbolTable):
         self.values: dict[str, Expr] = {}
         self.signals: dict[str, Expr] = {}
         self.indices: dict[str, Expr] = {}
+        self.activations: list[str] = []
         self._bound = 0
+
+    def generic(self, name: str) -> int:
+        """The number of a generic activation."""
+        if name not in self.activations:
+            self.activations.append(name)
+        return self.activations.index(name)
 
     def value(self, name: str) -> Expr:
         return self.values.setdefault(name, sympy.Symbol(f"v{len(self.values)}", real=True))
@@ -115,11 +124,15 @@ def _index(name: str) -> Expr:
 class _Evaluable(Converter):
     """Formulas for evaluation: nothing is rewritten to suit SymPy's ``doit``."""
 
-    functions: ClassVar[Mapping[str, Callable[[Expr], Expr]]] = {
-        **Converter.functions,
-        "sigma": Sigma,
+    functions: ClassVar[Mapping[str, Callable[..., Expr]]] = {
+        name: Converter.functions[name] if name in ("exp", "tanh") else kept(name)
+        for name in Converter.functions
     }
     widens: ClassVar[bool] = False
+    symbols: _NumberedSymbols
+
+    def _generic(self, name: str, order: int, x: Expr) -> Expr:
+        return Generic(self.symbols.generic(name), order, x)
 
     def _along_paths(
         self,

@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 
 import sympy
 
-from symgrad.lang.nodes import Derivative, Fold, Name, Node, Param, Signal, walk
+from symgrad.lang.nodes import Apply, Derivative, Fold, Name, Node, Param, Signal, walk
 from symgrad.lang.text import free_names
+from symgrad.ops.elementwise import GENERIC
 
 #: SymPy ships no type information; this says in signatures what is meant.
 Expr: TypeAlias = Any
@@ -96,15 +97,25 @@ class SymbolTable:
 
     def __init__(self, *roots: Node) -> None:
         declared: set[str] = set()
+        generic: dict[str, None] = {}
         for node in walk(*roots):
             if isinstance(node, Param):
                 declared.add(python_name(node.name))
             elif isinstance(node, Signal):
                 declared.add(python_name(node.label))
+            elif isinstance(node, Apply) and node.head.name.rstrip("'") in GENERIC:
+                generic[node.head.name.rstrip("'")] = None
         free = {n for root in roots for n in free_names(root) if not n.startswith("#")}
         self.free = tuple(sorted(free | {"T"}))
         self._declared = frozenset(declared)
         self._named: dict[str, str] = {}
+        self._functions: dict[str, str] = {}
+        for activation in sorted(generic):
+            # A signal may have its name: f(t) is the signal, f__(a) the function.
+            plain = python_name(activation)
+            while plain in {*declared, *self.free, *self._functions.values()}:
+                plain += "__"
+            self._functions[activation] = plain
 
     def value(self, name: str) -> Expr:
         return value_symbol(name)
@@ -115,11 +126,20 @@ class SymbolTable:
     def signal(self, label: str) -> Expr:
         return signal_function(label)
 
+    def function(self, name: str) -> Expr:
+        """A generic activation: a real function of a number."""
+        return sympy.Function(self._functions[name], real=True)
+
+    def argument(self) -> Expr:
+        """The variable with respect to which a generic activation is differentiated."""
+        return sympy.Symbol(self._letter(("xi",), ()).name, real=True)
+
     def named(self, node: Name | Derivative) -> tuple[Expr, tuple[Any, ...]]:
         """A symbol, or a function and its times; never one that a declaration uses."""
         text, times = named_parts(node)
         plain = python_name(text)
-        while plain in self._declared or self._named.setdefault(plain, text) != text:
+        taken = {*self._declared, *self._functions.values()}
+        while plain in taken or self._named.setdefault(plain, text) != text:
             plain += "__"
         if times:
             return sympy.Function(plain, real=True), times
@@ -140,5 +160,5 @@ class SymbolTable:
     def _letter(self, wanted: tuple[str, ...], used: Container[str]) -> Expr:
         numbered = (f"{wanted[0]}{i}" for i in range(1, 1000))
         letters = (*wanted, *numbered)
-        taken = {*self._declared, *self.free}
+        taken = {*self._declared, *self.free, *self._functions.values()}
         return index_symbol(next(a for a in letters if a not in taken and a not in used))

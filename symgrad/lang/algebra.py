@@ -295,7 +295,15 @@ def some_function(functions: Any, name: str, order: int, value: Any) -> Any:
 def _softplus(value: Value) -> Value:
     # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): exp never overflows.
     positive = np.real(value) >= 0
-    return np.where(positive, value, 0) + np.log1p(np.exp(np.where(positive, -value, value)))
+    return np.where(positive, value, 0) + _log1p(np.exp(np.where(positive, -value, value)))
+
+
+def _log1p(value: Value) -> Value:
+    """log(1 + z); NumPy's own loses the real part of small complex numbers."""
+    if not np.iscomplexobj(value):
+        return np.log1p(value)
+    real, imag = np.real(value), np.imag(value)
+    return np.log1p(real * (2 + real) + imag**2) / 2 + 1j * np.arctan2(imag, 1 + real)
 
 
 def _softmax(value: Value) -> Value:

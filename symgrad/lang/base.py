@@ -54,7 +54,6 @@ class Primitive:
     pull: Callable[[int, Node, Node, tuple[Node, ...]], Node] | None = None
     definition: Callable[..., Any] | None = None
     definition_text: str = ""
-    latex_name: str = ""
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"

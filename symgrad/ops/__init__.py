@@ -24,4 +24,5 @@ from symgrad.ops.functions import sqrt as sqrt
 from symgrad.ops.functions import step as step
 from symgrad.ops.functions import tanh as tanh
 from symgrad.ops.functions import total as total
+from symgrad.ops.functions import variance as variance
 from symgrad.ops.table import PRIMITIVES as PRIMITIVES

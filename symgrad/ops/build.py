@@ -316,12 +316,20 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
         node = as_node(operand)
         return const(1) if node.is_scalar else make(table["softmax"], node)
 
+    def mean(operand: Node) -> Node:
+        node = as_node(operand)
+        return node if node.is_scalar else make(table["mean"], node)
+
+    def variance(operand: Node) -> Node:
+        node = as_node(operand)
+        return const(0) if node.is_scalar else make(table["variance"], node)
+
     def logsumexp(operand: Node) -> Node:
         node = as_node(operand)
         return node if node.is_scalar else make(table["logsumexp"], node)
 
     operations = (add, neg, sub, mul, div, matmul, transpose, diag, total, power)
-    functions = (call, binary, softmax, logsumexp)
+    functions = (call, binary, softmax, logsumexp, mean, variance)
     for operation in (*operations, *functions):
         operators[operation.__name__] = _keeping_misfits(operation)
 

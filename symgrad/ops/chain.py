@@ -142,7 +142,7 @@ def _factor(node: Node, i: int, answer: Node) -> Node:
     if isinstance(node, Apply):
         head = node.head
         if head.factor is not None:
-            factor = head.factor(i, node.args, node)
+            factor = head.factor(i, node.args, answer)
             if factor is not None:
                 return factor
         elif head.partials is not None:

@@ -6,9 +6,11 @@ Jacobian.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from symgrad.errors import ShapeError
 from symgrad.lang.algebra import Algebra, Value
-from symgrad.lang.nodes import OPERATORS, SCALAR, Node, Primitive, Shape
+from symgrad.lang.nodes import OPERATORS, SCALAR, Node, Primitive, Shape, full, index_value
 from symgrad.ops.build import make, shape_text
 from symgrad.ops.registry import register
 
@@ -43,6 +45,37 @@ def _logsumexp(algebra: Algebra, z: Value) -> Value:
     return algebra.log(algebra.total(algebra.exp(z)))
 
 
+def _variance_shape(shape: Shape) -> Shape:
+    _column("variance", shape)
+    return SCALAR
+
+
+def _mean_shape(shape: Shape) -> Shape:
+    _column("mean", shape)
+    return SCALAR
+
+
+def _mean(algebra: Algebra, a: Value) -> Value:
+    shape = tuple(getattr(a, "shape", ()))
+    size = shape[-2] if len(shape) >= 2 else 1
+    return algebra.mul(algebra.const(Fraction(1, size)), algebra.total(a))
+
+
+def _variance(algebra: Algebra, a: Value) -> Value:
+    gap = algebra.add(a, algebra.neg(_mean(algebra, a)))
+    return _mean(algebra, algebra.mul(gap, gap))
+
+
+def _share(a: Node) -> Node:
+    """1/n for a column of n entries."""
+    return OPERATORS["div"](1, index_value(a.shape[0]))
+
+
+def _slope_of_variance(a: Node) -> Node:
+    # What comes through the mean adds up to nothing: Σ (a_i - mean(a)) = 0.
+    return 2 * _share(a) * (a - OPERATORS["mean"](a))
+
+
 def _softmax_pull(i: int, g: Node, ans: Node, args: tuple[Node, ...]) -> Node:
     return ans * (g - OPERATORS["total"](g * ans))
 
@@ -54,6 +87,25 @@ SOFTMAX = register(
         _softmax,
         pull=_softmax_pull,
         factor=lambda i, args, ans: OPERATORS["diag"](ans) - ans @ ans.T,
+    )
+)
+MEAN = register(
+    Primitive(
+        "mean",
+        _mean_shape,
+        _mean,
+        pull=lambda i, g, ans, args: g * _share(args[0]) * full("ones", args[0].shape),
+        factor=lambda i, args, ans: _share(args[0]) * full("ones", args[0].shape[::-1]),
+    )
+)
+VARIANCE = register(
+    Primitive(
+        "variance",
+        _variance_shape,
+        _variance,
+        cost=lambda count: 3,
+        pull=lambda i, g, ans, args: g * _slope_of_variance(args[0]),
+        factor=lambda i, args, ans: _slope_of_variance(args[0]).T,
     )
 )
 LOGSUMEXP = register(

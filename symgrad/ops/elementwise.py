@@ -39,7 +39,6 @@ def _elementwise(
     partial: Callable[[Node, Node], Node],
     *,
     definition_text: str,
-    latex_name: str = "",
 ) -> Primitive:
     def evaluate(algebra: Algebra, argument: Value) -> Value:
         direct = algebra.direct.get(name)
@@ -53,7 +52,6 @@ def _elementwise(
         partials=lambda ans, argument: (partial(ans, argument),),
         definition=definition,
         definition_text=definition_text,
-        latex_name=latex_name,
     )
 
 
@@ -76,7 +74,6 @@ EXP = register(
         lambda algebra, x: algebra.exp(x),
         lambda ans, x: ans,
         definition_text="E with dE = E dx",
-        latex_name=r"\exp",
     )
 )
 LOG = register(
@@ -85,7 +82,6 @@ LOG = register(
         lambda algebra, x: algebra.log(x),
         lambda ans, x: 1 / x,
         definition_text="the inverse of exp: exp(l) = x, so x dl = dx",
-        latex_name=r"\log",
     )
 )
 SQRT = register(
@@ -94,7 +90,6 @@ SQRT = register(
         lambda algebra, x: algebra.sqrt(x),
         lambda ans, x: 1 / (2 * ans),
         definition_text="r with r² = x, so 2 r dr = dx",
-        latex_name=r"\sqrt",
     )
 )
 SIGMA = register(
@@ -103,7 +98,6 @@ SIGMA = register(
         _sigma_definition,
         lambda ans, x: ans * (1 - ans),
         definition_text="E / (1 + E) with E = exp(x), dE = E dx",
-        latex_name=r"\sigma",
     )
 )
 TANH = register(
@@ -112,7 +106,6 @@ TANH = register(
         _tanh_definition,
         lambda ans, x: 1 - ans**2,
         definition_text="(E² - 1) / (E² + 1) with E = exp(x), dE = E dx",
-        latex_name=r"\tanh",
     )
 )
 SOFTPLUS = register(
@@ -172,8 +165,7 @@ def _register_kinks(suffix: str, at_zero: Fraction | None) -> None:
             lambda left, right: broadcast_shape("max", left, right),
             larger,
             partials=partials,
-            latex_name=r"\max",
-        )
+            )
     )
 
 
@@ -220,7 +212,7 @@ def opaque(name: str, order: int = 0) -> Primitive:
     if found is not None:
         return found
     GENERIC.add(name)
-    text = "any differentiable function" if not order else f"the derivative of {full_name[:-1]}"
+    text = "a function of which only the name of its derivative is known"
     return register(
         _elementwise(
             full_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -12,10 +13,11 @@ from symgrad.lang.nodes import (
     SCALAR,
     Misfit,
     Node,
+    Power,
     Primitive,
     block,
-    index_value,
     part,
+    walk,
 )
 from symgrad.ops.build import as_node, shape_text
 from symgrad.ops.elementwise import (
@@ -32,6 +34,11 @@ from symgrad.ops.elementwise import (
 from symgrad.ops.table import PRIMITIVES
 
 Operand = Node | int | Fraction
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+#: Names that stand for functions of a declaration, and are printed.
+_TAKEN = frozenset(["sum", "sub", "dot", "outer", "norm", "concat", "rows", "min"])
 
 
 def tanh(x: Operand) -> Node:
@@ -107,9 +114,12 @@ def activation(name: str) -> Callable[[Operand], Node]:
 
     Its derivatives are called φ', φ''. ``phi = activation("phi"); phi(W @ x)``.
     """
-    if not (isinstance(name, str) and name.isidentifier() and name.isascii()):
-        raise DeclarationError(f"{name!r} cannot name an activation: use letters, such as 'phi'")
-    if name in PRIMITIVES and name not in GENERIC:
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise DeclarationError(
+            f"{name!r} cannot name an activation: use letters, digits and single underscores, a "
+            "letter first, such as 'phi'"
+        )
+    if (name in PRIMITIVES and name not in GENERIC) or name in _TAKEN:
         raise DeclarationError(f"{name!r} is a function of its own; choose another name")
     head = opaque(name)
     return lambda x: _call(head, x)
@@ -138,9 +148,23 @@ def total(x: Node) -> Node:
 def mean(x: Node) -> Node:
     """The mean of the entries of a column."""
     node = as_node(x)
-    if node.shape[1] != SCALAR[1]:
-        return _misfit("mean", f"mean needs a column, got {shape_text(node.shape)}", node)
-    return OPERATORS["div"](total(node), index_value(node.shape[0]))
+    centred = _square_from_mean(node)
+    return OPERATORS["mean"](node) if centred is None else OPERATORS["variance"](centred)
+
+
+def variance(x: Node) -> Node:
+    """The mean of (x - mean(x))², entry by entry, of a column."""
+    return OPERATORS["variance"](as_node(x))
+
+
+def _square_from_mean(node: Node) -> Node | None:
+    """a, where the node is (a - mean(a))²: its mean is the variance of a."""
+    if not (isinstance(node, Power) and node.exponent == as_affine(2)):
+        return None
+    for part in walk(node.base):
+        if part.shape == node.shape and node.base is part - OPERATORS["mean"](part):
+            return part
+    return None
 
 
 def dot(a: Node, b: Node) -> Node:

@@ -25,24 +25,26 @@ from symgrad.render.layout import (
     Number,
     Op,
     Restrict,
+    Root,
     Row,
     Script,
     Under,
     Words,
 )
 from symgrad.render.symbols import (
+    head_box,
     height,
     is_letter,
     is_product,
     is_relation,
     is_sum,
-    name_box,
     split_name,
 )
 
 INDENT = 2.0  # of a continuation line, in em
 _TOLERANCE = 1.25  # a factor is broken inside only when it is this many times too wide
 _SMALL = 0.72  # size of a script
+_HALF = Row((Number("1"), Op("/", "ordinary"), Number("2")))
 
 
 def width(box: Box) -> float:
@@ -69,8 +71,10 @@ def width(box: Box) -> float:
         case Fence(body, left, right):
             side = (0.38, 0.55, 0.75)[height(body)]
             return width(body) + side * (bool(left) + bool(right))
-        case Call(name, arguments):
-            return width(name_box(name)) + width(Fence(_listed(arguments)))
+        case Root(body):
+            return width(body) + 0.9
+        case Call(_, arguments):
+            return width(head_box(box)) + width(Fence(_listed(arguments)))
         case Grid(rows):
             return _columns_width(rows) + 1.2
         case Cases(rows):
@@ -266,7 +270,7 @@ def _split_inside(items: tuple[Box, ...], first: float, rest: float) -> tuple[Bo
 def _body(box: Box) -> Box | None:
     """What may be broken over lines inside ``box``, if anything."""
     match box:
-        case Fence(body) | Big(_, _, _, body):
+        case Fence(body) | Big(_, _, _, body) | Root(body):
             return body
         case Call(_, (argument,)):
             return argument
@@ -280,9 +284,12 @@ def _parts(box: Box, pieces: tuple[Box, ...]) -> tuple[Box, ...]:
     match box:
         case Big(text, lower, upper, _):
             return (Big(text, lower, upper, pieces[0]), *pieces[1:])
-        case Call(name, _):
+        case Call():
             opened, *others = _parts(Fence(Row(())), pieces)
-            return (Row((name_box(name), opened)), *others)
+            return (Row((head_box(box), opened)), *others)
+        case Root(body):
+            # A radical sign covers one line: over several, the exponent 1/2 says the same.
+            return _parts(Script(Fence(body), None, _HALF), pieces)
         case Script(Fence() as fence, sub, sup):
             *others, closed = _parts(fence, pieces)
             return (*others, Script(closed, sub, sup))

@@ -30,6 +30,7 @@ from symgrad.render.graph_picture import picture
 from symgrad.render.inline import inline
 from symgrad.render.layout import Box, Op, Row
 from symgrad.render.notation import Reading, box
+from symgrad.render.notation_list import notation_list
 from symgrad.render.picture_latex import picture_latex
 from symgrad.render.svg import svg
 from symgrad.verify.induction import Induction
@@ -47,27 +48,13 @@ def document(derivation: Derivation) -> Document:
     blocks.append(Paragraph((_EVIDENCE,)))
     blocks.append(evidence_table(derivation))
     blocks.append(Heading(1, ("Notation",)))
-    blocks.append(Items(tuple(inline(line) for line in _NOTATION)))
+    blocks.append(Items(notation_list(derivation)))
     return Document(derivation.name, derivation.title, derivation.summary, tuple(blocks))
 
 
 _EVIDENCE = (
     "Every displayed equation has a verdict. Given: a definition. Proved: for all values in the "
     "scope, by a proof that can be recomputed. Checked: exact, for the finite scope that is named."
-)
-
-_NOTATION = (
-    "$t = 1, …, T$ counts time; $T$ is the horizon and index $0$ the given initial state. Empty "
-    "sums are $0$ and empty products $1$; products of matrices are ordered, the latest step on "
-    "the left.",
-    "$⊙$ is the elementwise product, $\\operatorname{diag}(v)$ the diagonal matrix of $v$, $⊤$ the "
-    "transpose; an exponent $T$ is a power, not a transpose. The scalar reading prints parameters "
-    "in lower case.",
-    "$d$ is the total derivative, through every path. $∂^+$ is the immediate one (Pascanu et al. "
-    "2013): states of the step before and inputs are held fixed, what is computed within the step "
-    "follows. A bar with signals below restricts a derivative to paths through those signals.",
-    "The gradient of a scalar has the shape of its argument; the derivative of one vector with "
-    "respect to another is a Jacobian in numerator layout.",
 )
 
 

@@ -27,7 +27,7 @@ from symgrad.lang.nodes import (
     substitute_indices,
 )
 from symgrad.lang.program import at_last_step, before_last_step
-from symgrad.ops.build import is_zero
+from symgrad.ops.parts import is_zero
 from symgrad.render.breaking import break_lines
 from symgrad.render.graph_picture import picture
 from symgrad.render.inline import read_math

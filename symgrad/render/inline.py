@@ -1,7 +1,7 @@
 r"""Prose with mathematics between dollar signs to text: ``"Here $h_t$ is …"``.
 
 Reads the small part of TeX our own sentences need: letters, numbers, scripts, braces,
-Greek by macro or character, \frac, \sum, \prod, \bar, \hat, \operatorname, \mathrm,
+Greek by macro or character, \frac, \sqrt, \sum, \prod, \bar, \hat, \operatorname, \mathrm,
 \text and the usual signs. A blank between two factors is a product. Anything else is
 a ValueError that names the column.
 """
@@ -22,6 +22,7 @@ from symgrad.render.layout import (
     Ident,
     Number,
     Op,
+    Root,
     Row,
     Script,
     Words,
@@ -151,7 +152,7 @@ class _Reader:
             if mark.text in found:
                 raise self.error(f"a second {mark.text!r}")
             self.take()
-            found[mark.text] = self.argument()
+            found[mark.text] = _closed_up(self.argument())
         return found.get("_"), found.get("^")
 
     def is_function(self, name: Ident) -> bool:
@@ -225,6 +226,8 @@ class _Reader:
             return Words(self.word())
         if text == r"\frac":
             return Frac(self.group(), self.group())
+        if text == r"\sqrt":
+            return Root(self.group())
         if text in _ACCENTED:
             letter = self.argument()
             if not isinstance(letter, Ident):
@@ -233,6 +236,16 @@ class _Reader:
         if not text:
             raise self.error("something is missing at the end", token)
         raise self.error(f"{text!r} is not known here", token)
+
+
+def _closed_up(script: Box) -> Box:
+    """Commas and colons without room behind them: ``W_{:,i:j}``."""
+    if not isinstance(script, Row):
+        return script
+    signs = {Op(sign, "punctuation"): Op(sign, "ordinary") for sign in ",:"}
+    return Row(
+        tuple(signs.get(item, item) if isinstance(item, Op) else item for item in script.items)
+    )
 
 
 def _is_factor(box: Box) -> bool:

@@ -24,6 +24,7 @@ from symgrad.render.layout import (
     Number,
     Op,
     Restrict,
+    Root,
     Row,
     Script,
     Under,
@@ -75,9 +76,15 @@ def latex(box: Box) -> str:
             return f"{sign} {latex(body)}"
         case Fence(body, left, right):
             return _fence(body, left, right)
-        case Call(name, arguments):
-            inside = Row(_with_commas(arguments))
-            return join((function_name(name), _fence(inside, "(", ")")))
+        case Root(body):
+            return rf"\sqrt{{{latex(body)}}}"
+        case Call(name, arguments, sub):
+            head = function_name(name)
+            if sub is not None:
+                # Braces as for a name with scripts: beside \max, and below a prime.
+                braced = name in LIMITS or "'" in head
+                head = (f"{{{head}}}" if braced else head) + f"_{_argument(sub)}"
+            return join((head, _fence(Row(_with_commas(arguments)), "(", ")")))
         case Grid(rows, bracket):
             kind = "bmatrix" if bracket == "[" else "pmatrix"
             return _environment(kind, rows)

@@ -72,6 +72,13 @@ class Frac(Box):
 
 
 @dataclass(frozen=True, slots=True)
+class Root(Box):
+    """A square root."""
+
+    body: Box
+
+
+@dataclass(frozen=True, slots=True)
 class Big(Box):
     """A sum or a product with limits: ``text`` is ``∑`` or ``∏``."""
 
@@ -92,10 +99,11 @@ class Fence(Box):
 
 @dataclass(frozen=True, slots=True)
 class Call(Box):
-    """A named function applied: tanh(…), σ(…), diag(…)."""
+    """A named function applied: tanh(…), σ(…), diag(…); ``sub`` stands at the name: relu₀(…)."""
 
     name: str
     arguments: tuple[Box, ...]
+    sub: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)

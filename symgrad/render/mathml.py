@@ -26,12 +26,13 @@ from symgrad.render.layout import (
     Number,
     Op,
     Restrict,
+    Root,
     Row,
     Script,
     Under,
     Words,
 )
-from symgrad.render.symbols import height, is_letter, spaced_words, split_name
+from symgrad.render.symbols import head_box, height, is_letter, spaced_words, split_name
 
 # As in TeX: limits go above and below only in display style, scripts have no space.
 _Style = Literal["display", "text", "script"]
@@ -135,8 +136,10 @@ def _print(box: Box, style: _Style) -> str:
             return _big(box, style)
         case Fence(body, left, right):
             return _fence(_print(body, style), left, right, height(body))
-        case Call(name, arguments):
-            return _call(name, arguments, style)
+        case Root(body):
+            return f"<msqrt>{_print(body, style)}</msqrt>"
+        case Call():
+            return _call(box, style)
         case Grid(rows, bracket):
             right = "]" if bracket == "[" else ")"
             return _fence(_table(rows, "center", _smaller(style)), bracket, right, 2)
@@ -195,8 +198,15 @@ def _items(items: tuple[Box, ...], style: _Style) -> str:
             text = spaced_words(items, place).replace(" ", "\u00a0")
             printed.append(f"<mtext>{escape(text)}</mtext>")
         else:
+            if place and _is_word(item) and getattr(items[place - 1], "kind", "") == "prefix":
+                # d tanh(a): TeX spaces the names of functions by itself.
+                printed.append('<mspace width="0.1667em"/>')
             printed.append(_print(item, style))
     return "".join(printed)
+
+
+def _is_word(box: Box) -> bool:
+    return isinstance(box, Call) and len(split_name(box.name)[0]) > 1
 
 
 def _script(base: str, sub: Box | None, sup: Box | None) -> str:
@@ -224,12 +234,11 @@ def _fence(content: str, left: str, right: str, tall: int) -> str:
     return f"<mrow>{opening if left else ''}{content}{closing if right else ''}</mrow>"
 
 
-def _call(name: str, arguments: tuple[Box, ...], style: _Style) -> str:
+def _call(call: Call, style: _Style) -> str:
     comma = _operator(Op(",", "punctuation"), style)
-    inside = comma.join(_print(argument, style) for argument in arguments)
-    tall = max((height(argument) for argument in arguments), default=0)
-    base = split_name(name)[0]
-    head = _identifier(name, "italic" if is_letter(base) else "upright")
+    inside = comma.join(_print(argument, style) for argument in call.arguments)
+    tall = height(call)
+    head = _print(head_box(call), style)
     return f"<mrow>{head}<mo {_TIGHT}>&#x2061;</mo>{_fence(inside, '(', ')', tall)}</mrow>"
 
 

@@ -13,7 +13,6 @@ from typing import Literal
 
 from symgrad.lang.affine import Affine, as_affine
 from symgrad.lang.nodes import (
-    SCALAR,
     Apply,
     Block,
     Condition,
@@ -29,7 +28,7 @@ from symgrad.lang.nodes import (
     Param,
     Power,
     Signal,
-    walk,
+    Slice,
 )
 from symgrad.lang.nodes import Cases as CasesNode
 from symgrad.lang.text import named_body
@@ -45,6 +44,7 @@ from symgrad.render.layout import (
     Number,
     Op,
     Restrict,
+    Root,
     Row,
     Script,
     Words,
@@ -56,21 +56,41 @@ from symgrad.render.notation_names import (
     affine_box,
     in_row,
     join_term,
-    letter_box,
-    letter_name,
     limit_box,
     name_box,
     signal_box,
 )
+from symgrad.render.notation_parts import (
+    ATOM,
+    FACTOR,
+    OPEN,
+    PREFIX,
+    PRODUCT,
+    SUM,
+    TRANSPOSED,
+    Part,
+    affine_part,
+    applied,
+    full_part,
+    named_box,
+    number_part,
+    raised,
+    ranges_box,
+    taken_letters,
+    vanishing_box,
+    within,
+)
 from symgrad.render.notation_products import (
     Item,
     Product,
+    gathered,
     is_signed_leaf,
     operation_of,
     rank,
     taken_apart,
     terms_of,
 )
+from symgrad.render.symbols import head_box
 
 __all__ = [
     "Reading",
@@ -85,16 +105,10 @@ __all__ = [
 
 Reading = Literal["vector", "scalar"]
 
-# Binding strengths: a part gets parentheses where it binds weaker than its place asks.
-OPEN, SUM, PREFIX, PRODUCT, FACTOR, ATOM = range(6)
-_Part = tuple[Box, int]
-
-_FUNCTIONS = {"sigma": "σ", "total": "sum"}
-_OPERATIONS = ("add", "sub", "neg", "mul", "matmul")
+_OPERATIONS = ("neg", "mul", "matmul", "div", "total")
 _TIMES = Op("", "invisible")
 _DOT = Op("·")
 _HADAMARD = Op("⊙")
-_TRANSPOSED = Op("⊤", "ordinary")
 _TOTAL_D: Box = Op("d", "prefix")
 _IMMEDIATE_D: Box = Script(PARTIAL, None, Op("+", "ordinary"))
 
@@ -123,7 +137,7 @@ def sum_box(
     reading: Reading = "vector",
 ) -> Box:
     """``Σ_{index=lower}^{upper} body`` with the index called as the caller wants."""
-    inner = _within(_Writer(reading).part(body, frozenset({index})), PRODUCT)
+    inner = within(_Writer(reading).part(body, frozenset({index})), PRODUCT)
     return Big("∑", limit_box(index, as_affine(lower)), affine_box(upper), inner)
 
 
@@ -136,45 +150,43 @@ def condition_box(condition: Condition, *, reading: Reading = "vector") -> Box:
     return in_row(side(condition.left), Op(condition.relation, "relation"), side(condition.right))
 
 
-def _within(part: _Part, place: int) -> Box:
-    return Fence(part[0]) if part[1] < place else part[0]
-
-
 class _Writer:
     """One formula in one reading; ``used`` holds the letters of the enclosing binders."""
 
     def __init__(self, reading: Reading) -> None:
         self.scalar = reading == "scalar"
 
-    def part(self, node: Node, used: frozenset[str]) -> _Part:
+    def part(self, node: Node, used: frozenset[str]) -> Part:
         """The box and how strongly it binds."""
         operation = operation_of(node)
         if operation in ("add", "sub"):
             return self.sum(node, used)
         if operation in _OPERATIONS or is_signed_leaf(node):
-            return self.product(taken_apart(node, self.scalar), used)
+            product = taken_apart(node, self.scalar)
+            if not product.is_only(node):
+                return self.product(product, used)
         return self.single(node, used)
 
     # ---- sums and products -----------------------------------------------------------
 
-    def sum(self, node: Node, used: frozenset[str]) -> _Part:
+    def sum(self, node: Node, used: frozenset[str]) -> Part:
         parts: list[Box] = []
         for negative, term in terms_of(node):
             product = taken_apart(term, self.scalar)
             join_term(parts, negative != product.negative)
             unsigned = Product(False, product.scalars, product.chain, product.kind)
-            parts.append(_within(self.product(unsigned, used), PRODUCT))
+            parts.append(within(self.product(unsigned, used), PRODUCT))
         return in_row(*parts), SUM if len(parts) > 1 else PRODUCT
 
-    def product(self, product: Product, used: frozenset[str]) -> _Part:
-        scalars = sorted(product.scalars, key=rank)
+    def product(self, product: Product, used: frozenset[str]) -> Part:
+        scalars = sorted(gathered(product.scalars), key=rank)
         count = len(scalars) + len(product.chain)
         if count == 1:
             part = self.item((*scalars, *product.chain)[0], used)
         else:
             boxes: list[Box] = []
             for place, item in enumerate((*scalars, *product.chain)):
-                inner = _within(self.item(item, used), FACTOR)
+                inner = within(self.item(item, used), FACTOR)
                 if place > len(scalars) and product.kind == "mul":
                     boxes.append(_HADAMARD)
                 elif boxes:
@@ -182,10 +194,10 @@ class _Writer:
                 boxes.append(inner)
             part = (in_row(*boxes), PRODUCT)
         if product.negative:
-            return in_row(NEGATIVE, _within(part, PRODUCT)), PREFIX
+            return in_row(NEGATIVE, within(part, PRODUCT)), PREFIX
         return part
 
-    def item(self, item: Item, used: frozenset[str]) -> _Part:
+    def item(self, item: Item, used: frozenset[str]) -> Part:
         if isinstance(item, Product):
             return self.product(item, used)
         # Its sign and its factors have been taken already: it is no product itself.
@@ -193,23 +205,23 @@ class _Writer:
 
     # ---- everything else -------------------------------------------------------------
 
-    def single(self, node: Node, used: frozenset[str]) -> _Part:
+    def single(self, node: Node, used: frozenset[str]) -> Part:
         match node:
             case Const():
-                return _number(node)
+                return number_part(node)
             case Param():
                 return name_box(node.name), ATOM
             case Signal():
                 kind = node.adjoint
                 return signal_box(node.name, node.time, kind), FACTOR if kind else ATOM
             case Name():
-                return _named(node), ATOM
+                return named_box(node), ATOM
             case IndexValue():
-                return affine_box(node.form), _affine_strength(node.form)
+                return affine_part(node.form)
             case Iverson():
-                return Fence(_vanishing(node.form), "[", "]"), ATOM
+                return Fence(vanishing_box(node.form), "[", "]"), ATOM
             case Full():
-                return _full(node), ATOM if node.shape[0] != SCALAR[0] else FACTOR
+                return full_part(node)
             case Power():
                 return self.power(node, used)
             case Fold():
@@ -217,6 +229,8 @@ class _Writer:
             case Block():
                 rows = tuple(tuple(self.part(c, used)[0] for c in row) for row in node.rows)
                 return Grid(rows), ATOM
+            case Slice():
+                return self.slice(node, used), ATOM
             case CasesNode():
                 return self.cases(node, used), OPEN
             case Derivative():
@@ -225,30 +239,37 @@ class _Writer:
                 return self.application(node, used)
         raise TypeError(f"no notation for {type(node).__name__}")
 
-    def application(self, node: Node, used: frozenset[str]) -> _Part:
+    def application(self, node: Node, used: frozenset[str]) -> Part:
         operation = operation_of(node)
         if operation == "div":
             over, under = (self.part(a, used)[0] for a in node.args)
             return Frac(over, under), FACTOR
         if operation == "transpose":
-            return _raised(_within(self.part(node.args[0], used), ATOM), _TRANSPOSED), FACTOR
-        return Call(_function(operation), tuple(self.part(a, used)[0] for a in node.args)), ATOM
+            return raised(within(self.part(node.args[0], used), ATOM), TRANSPOSED), FACTOR
+        return applied(operation, tuple(self.part(a, used)[0] for a in node.args))
 
-    def power(self, node: Power, used: frozenset[str]) -> _Part:
+    def power(self, node: Power, used: frozenset[str]) -> Part:
         base, exponent = node.base, affine_box(node.exponent)
-        applied = isinstance(base, Apply) and base.head.elementwise
-        if applied and node.exponent.is_const and node.exponent.const > 0:
+        part = self.part(base, used)
+        called = isinstance(base, Apply) and base.head.elementwise and isinstance(part[0], Call)
+        if called and node.exponent.is_const and node.exponent.const > 0:
             # tanh²(c); a general exponent would read as iteration, -1 as the inverse.
-            name = letter_box(_function(operation_of(base)))
-            inner = Fence(self.part(base.args[0], used)[0])
-            return in_row(Script(name, None, exponent), inner), FACTOR
-        return _raised(_within(self.part(base, used), ATOM), exponent), FACTOR
+            call = part[0]
+            assert isinstance(call, Call)
+            if "′" not in call.name:
+                return in_row(raised(head_box(call), exponent), Fence(call.arguments[0])), FACTOR
+        return raised(within(part, ATOM), exponent), FACTOR
 
-    def fold(self, node: Fold, used: frozenset[str]) -> _Part:
-        letter, body = named_body(node, used | _taken(node.body))
-        inner = _within(self.part(body, used | {letter}), PRODUCT)
+    def fold(self, node: Fold, used: frozenset[str]) -> Part:
+        letter, body = named_body(node, used | taken_letters(node.body))
+        inner = within(self.part(body, used | {letter}), PRODUCT)
         sign: Literal["∑", "∏"] = "∑" if node.kind == "sum" else "∏"
         return Big(sign, limit_box(letter, node.lower), affine_box(node.upper), inner), PRODUCT
+
+    def slice(self, node: Slice, used: frozenset[str]) -> Box:
+        base, strength = self.part(node.whole, used)
+        plain = isinstance(base, Ident) and strength == ATOM
+        return Script(base if plain else Fence(base), ranges_box(node))
 
     def cases(self, node: CasesNode, used: frozenset[str]) -> Box:
         reading: Reading = "scalar" if self.scalar else "vector"
@@ -274,8 +295,9 @@ class _Writer:
         return Restrict(ratio, in_row(*names))
 
     def differentiated(self, node: Node, used: frozenset[str]) -> Box:
-        place = FACTOR if isinstance(node, Signal) else ATOM
-        return _within(self.part(node, used), place)
+        part = self.part(node, used)
+        bare = isinstance(node, Signal) or isinstance(part[0], Root)
+        return within(part, FACTOR if bare else ATOM)
 
 
 def _starts_with_digit(item: Box) -> bool:
@@ -288,65 +310,3 @@ def _starts_with_digit(item: Box) -> bool:
         case Frac(over):
             return _starts_with_digit(over)
     return isinstance(item, Number)
-
-
-# ---- small parts -----------------------------------------------------------------------
-
-
-def _raised(base: Box, exponent: Box) -> Box:
-    if isinstance(base, Script) and base.sup is None:
-        return Script(base.base, base.sub, exponent)
-    return Script(base, None, exponent)
-
-
-def _number(node: Const) -> _Part:
-    value = node.value
-    if value.denominator == 1:
-        return Number(str(value)), ATOM
-    return Frac(Number(str(value.numerator)), Number(str(value.denominator))), FACTOR
-
-
-def _full(node: Full) -> Box:
-    if node.kind == "identity":
-        return Ident("I")
-    if node.kind == "zeros":
-        return Number("0")
-    ones = Ident("𝟏", "upright")
-    row = node.shape[0] == SCALAR[0] and node.shape[1] != SCALAR[1]
-    return _raised(ones, _TRANSPOSED) if row else ones
-
-
-def _named(node: Name) -> Box:
-    return name_box(node.name) if node.time is None else signal_box(node.name, node.time)
-
-
-def _affine_strength(form: Affine) -> int:
-    if len(form.terms) + bool(form.const) > 1:
-        return SUM
-    return ATOM if form.is_const or form.terms[0][1] == 1 else FACTOR
-
-
-def _vanishing(form: Affine) -> Box:
-    """``form = 0`` with what is subtracted on the left: ``t = T``."""
-    left = Affine(tuple((name, -size) for name, size in form.terms if size < 0))
-    if not left.terms:
-        return in_row(affine_box(form - form.const), EQUALS, affine_box(-form.const))
-    return in_row(affine_box(left), EQUALS, affine_box(form + left))
-
-
-def _function(operation: str) -> str:
-    return letter_name(_FUNCTIONS.get(operation, operation))
-
-
-def _taken(body: Node) -> frozenset[str]:
-    """Letters that a bound index must not be mistaken for."""
-    names: set[str] = set()
-    for node in walk(body):
-        if isinstance(node, Param | Signal | Name):
-            names.update((node.name, *node.name.split("_")))
-        elif isinstance(node, CasesNode):
-            for row in node.conditions:
-                for condition in row:
-                    for side in (condition.left, condition.right):
-                        names |= side.names if isinstance(side, Affine) else frozenset()
-    return frozenset(names)

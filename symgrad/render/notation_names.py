@@ -38,7 +38,7 @@ def affine_box(form: Affine | int) -> Box:
 
 def name_box(name: str) -> Box:
     """A declared name: ``W_h`` is W with the subscript h, ``alpha`` is α."""
-    base, subs = _name_parts(name)
+    base, subs = name_parts(name)
     return Script(base, subs) if subs is not None else base
 
 
@@ -47,7 +47,7 @@ def signal_box(name: str, time: Affine | int, kind: str = "") -> Box:
     index = affine_box(time)
     if kind in ("lam", "delta"):
         return Script(Ident("λ" if kind == "lam" else "δ"), index, name_box(name))
-    base, subs = _name_parts(name)
+    base, subs = name_parts(name)
     below = index if subs is None else in_row(subs, Op(",", "ordinary"), index)
     if kind == "dl":
         over = in_row(PARTIAL, Script(Ident("ℓ"), index))
@@ -55,7 +55,8 @@ def signal_box(name: str, time: Affine | int, kind: str = "") -> Box:
     return Script(base, below, Op("*", "ordinary") if kind == "target" else None)
 
 
-def _name_parts(name: str) -> tuple[Box, Box | None]:
+def name_parts(name: str) -> tuple[Box, Box | None]:
+    """A declared name as its first word and, if there are more, its subscript."""
     first, *rest = name.split("_")
     subs: list[Box] = []
     for word in rest:

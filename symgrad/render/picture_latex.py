@@ -12,6 +12,7 @@ from symgrad.render.layered import place
 from symgrad.render.layout import Ident
 from symgrad.render.picture import Picture
 from symgrad.render.picture_drawing import Band, Frame, Head, Point, Stroke, Text, length, toward
+from symgrad.render.picture_text import flat
 
 _UNIT = 0.72  # points per unit: node labels of 15 units stand beside 10 point letters
 _ACCENT = r"\color[HTML]{B5420F}"
@@ -150,7 +151,7 @@ class _Pen:
     def text(self, text: Text) -> str:
         """Mathematics at its baseline; tags in a bold sans serif."""
         size = r"\normalsize" if text.role == "node" else r"\small"
-        shown = rf"{size}$\mathstrut {latex(text.box)}$"
+        shown = rf"{size}$\mathstrut {latex(flat(text.box))}$"
         if text.role == "tag" and isinstance(text.box, Ident):
             shown = rf"\footnotesize\textsf{{\textbf{{{text.box.text}}}}}"
         if text.role == "adjoint":

@@ -21,11 +21,13 @@ from symgrad.render.layout import (
     Number,
     Op,
     Restrict,
+    Root,
     Row,
     Script,
     Under,
     Words,
 )
+from symgrad.render.symbols import head_box, is_product
 
 SCRIPT = 0.72  # size of a script relative to its base
 RAISE, LOWER = 0.40, 0.22  # how far a script moves off the baseline, in em of its base
@@ -65,18 +67,23 @@ def runs(box: Box) -> tuple[Run, ...]:
             return (Run(text),)
         case Op(text, kind):
             return () if kind == "invisible" else (Run(text),)
-        case Row(items):
-            return _row(items)
+        case Row():
+            line = flat(box)
+            return _row(line.items if isinstance(line, Row) else (line,))
+        case Script(Frac() as base, sub, sup):
+            return _script(Fence(base), sub, sup)
         case Script(base, sub, sup):
             return _script(base, sub, sup)
-        case Frac(over, under):
-            return (*_tight(over), Run("/"), *_tight(under))
+        case Frac():
+            return runs(flat(box))
         case Big(text, lower, upper, body):
             return (*_script(Op(text, "ordinary"), lower, upper), *_kerned(runs(body), 0.15))
         case Fence(body, left, right):
             return (Run(left), *runs(body), Run(right))
-        case Call(name, arguments):
-            return (Run(name), Run("("), *_listed(arguments, ","), Run(")"))
+        case Root(body):
+            return (Run("√("), *runs(body), Run(")"))
+        case Call(_, arguments):
+            return (*runs(head_box(box)), Run("("), *_listed(arguments, ","), Run(")"))
         case Grid(rows, bracket):
             close = "]" if bracket == "[" else ")"
             lines = tuple(Row(_separated(row)) for row in rows)
@@ -136,11 +143,40 @@ def _script(base: Box, sub: Box | None, sup: Box | None) -> tuple[Run, ...]:
     return tuple(out)
 
 
-def _tight(box: Box) -> tuple[Run, ...]:
+def flat(box: Box) -> Box:
+    """The box with a slash for every fraction bar, so that it is one line high."""
+    match box:
+        case Frac(over, under):
+            return Row((_side(over), Op("/", "ordinary"), _side(under)))
+        case Row(items):
+            return Row(tuple(_beside(items, place) for place in range(len(items))))
+        case Script(base, sub, sup):
+            return Script(flat(Fence(base) if isinstance(base, Frac) else base), sub, sup)
+        case Big(text, lower, upper, body):
+            return Big(text, lower, upper, flat(body))
+        case Fence(body, left, right):
+            return Fence(flat(body), left, right)
+        case Root(body):
+            return Root(flat(body))
+        case Call(name, arguments, sub):
+            return Call(name, tuple(map(flat, arguments)), sub)
+    return box
+
+
+def _beside(items: tuple[Box, ...], place: int) -> Box:
+    """An item of a row; what a slash divides by must not run on into the next factor."""
+    inner = flat(items[place])
+    neighbours = items[max(place - 1, 0) : place + 2]
+    factor = isinstance(items[place], Frac) and any(map(is_product, neighbours))
+    return Fence(inner) if factor else inner
+
+
+def _side(box: Box) -> Box:
     """One side of a slash: in parentheses when it is more than one thing."""
-    if isinstance(box, Row) and len(box.items) > 1:
-        return (Run("("), *runs(box), Run(")"))
-    return runs(box)
+    tight = ("prefix", "ordinary")
+    items = box.items if isinstance(box, Row) else ()
+    loose = any(isinstance(item, Op) and item.kind not in tight for item in items)
+    return Fence(flat(box)) if loose or isinstance(box, Frac | Big) else flat(box)
 
 
 def _listed(boxes: Sequence[Box], mark: str) -> tuple[Run, ...]:
@@ -191,7 +227,7 @@ def plain(box: Box) -> str:
     if isinstance(box, Fence):
         return f"{box.left}{plain(box.body)}{box.right}"
     if isinstance(box, Call):
-        return f"{box.name}({', '.join(map(plain, box.arguments))})"
+        return f"{plain(head_box(box))}({', '.join(map(plain, box.arguments))})"
     if isinstance(box, Op) and box.kind == "invisible":
         return ""
     return "".join(run.text for run in runs(box))

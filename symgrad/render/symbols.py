@@ -19,6 +19,7 @@ from symgrad.render.layout import (
     Ident,
     Op,
     Restrict,
+    Root,
     Row,
     Script,
     Under,
@@ -143,10 +144,10 @@ def children(box: Box) -> tuple[Box, ...]:
             return (over, under)
         case Big(_, lower, upper, body):
             return (lower, upper, body)
-        case Fence(body):
+        case Fence(body) | Root(body):
             return (body,)
-        case Call(_, arguments):
-            return arguments
+        case Call(_, arguments, sub):
+            return arguments if sub is None else (sub, *arguments)
         case Grid(rows):
             return tuple(cell for row in rows for cell in row)
         case Cases(pairs):
@@ -169,7 +170,8 @@ def height(box: Box) -> int:
         return height(box.base)
     if isinstance(box, Big):
         return max(1, height(box.body))
-    return max((height(child) for child in children(box)), default=0)
+    inside = box.arguments if isinstance(box, Call) else children(box)
+    return max((height(child) for child in inside), default=0)
 
 
 def spaced_words(items: tuple[Box, ...], place: int) -> str:
@@ -201,3 +203,9 @@ def is_relation(box: Box) -> bool:
 def name_box(name: str) -> Ident:
     """The name of a function as a box: a letter in italics, a word upright."""
     return Ident(name, "italic" if is_letter(split_name(name)[0]) else "upright")
+
+
+def head_box(call: Call) -> Box:
+    """What stands before the parentheses of a call: the name and its subscript."""
+    name = name_box(call.name)
+    return name if call.sub is None else Script(name, call.sub)

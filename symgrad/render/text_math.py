@@ -21,12 +21,13 @@ from symgrad.render.layout import (
     Number,
     Op,
     Restrict,
+    Root,
     Row,
     Script,
     Under,
     Words,
 )
-from symgrad.render.symbols import is_product, spaced_words
+from symgrad.render.symbols import head_box, is_product, spaced_words
 
 
 def unicode_text(box: Box) -> str:
@@ -49,8 +50,10 @@ def unicode_text(box: Box) -> str:
             return f"{text}{_script('_', lower)}{_script('^', upper)} {unicode_text(body)}"
         case Fence(body, left, right):
             return f"{left}{unicode_text(body)}{right}"
-        case Call(name, arguments):
-            return f"{name}({', '.join(map(unicode_text, arguments))})"
+        case Root(body):
+            return f"sqrt({unicode_text(body)})"
+        case Call(_, arguments):
+            return f"{unicode_text(head_box(box))}({', '.join(map(unicode_text, arguments))})"
         case Grid(rows, bracket):
             inside = "; ".join(", ".join(map(unicode_text, row)) for row in rows)
             return f"[{inside}]" if bracket == "[" else f"({inside})"
