@@ -134,9 +134,7 @@ FUNCTIONS: dict[str, Pair] = {
     ),
     "rows": (
         lambda x: rows(F.T @ x, N, N) * rows(F.T @ V, 0, N),
-        lambda x, p: (
-            anp.dot(p["F"].T, x)[x.shape[0] :] * anp.dot(p["F"].T, p["v"])[: x.shape[0]]
-        ),
+        lambda x, p: anp.dot(p["F"].T, x)[x.shape[0] :] * anp.dot(p["F"].T, p["v"])[: x.shape[0]],
     ),
 }
 
@@ -347,7 +345,7 @@ def test_without_a_convention_the_kink_is_refused() -> None:
 
 def test_a_value_outside_the_domain_is_refused() -> None:
     for function in (log, sqrt):
-        with pytest.raises(OutsideDomain, match="not positive|negative"):
+        with pytest.raises(OutsideDomain, match=r"not positive|negative"):
             one_step(function, -1.0)
 
 

@@ -100,7 +100,8 @@ def test_a_linear_cell_has_its_closed_form() -> None:
 def test_the_command_builds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.py").write_text(FILE)
     out = tmp_path / "out"
-    arguments = ["build", f"{tmp_path / 'mine.py'}:leaky", "--out", str(out), "--format", "html,tex"]
+    cell = f"{tmp_path / 'mine.py'}:leaky"
+    arguments = ["build", cell, "--out", str(out), "--format", "html,tex"]
     assert main(arguments) == 0
     assert "1 of 1 documents" in capsys.readouterr().out
     assert sorted(p.name for p in out.iterdir()) == ["index.html", "leaky.html", "leaky.tex"]
@@ -127,5 +128,6 @@ def test_a_state_that_is_squared_builds_too(tmp_path: Path) -> None:
     """The degree doubles every step: what cannot be decided is said for fewer T or left out."""
     (tmp_path / "mine.py").write_text(FILE)
     out = tmp_path / "out"
-    assert main(["build", f"{tmp_path / 'mine.py'}:squares", "--out", str(out), "--format", "md"]) == 0
+    cell = f"{tmp_path / 'mine.py'}:squares"
+    assert main(["build", cell, "--out", str(out), "--format", "md"]) == 0
     assert (out / "squares.md").is_file()

@@ -96,7 +96,8 @@ def _signal_of(cell: Cell, of: Signal | str | None) -> Signal:
 
 
 def _free(cell: Cell, names: tuple[str, ...], what: str) -> str:
-    taken = {n.name.lower() for n in (*cell.params, *cell.signals, *cell.inputs)}
+    taken = {p.name.lower() for p in cell.params}
+    taken |= {s.name.lower() for s in (*cell.signals, *cell.inputs)}
     taken |= {name.lower() for name in cell.size_names}
     for name in names:
         if name not in taken:

@@ -187,9 +187,7 @@ def _split(cell: Cell, back: Node) -> dict[str, Node]:
     return result
 
 
-def loss_expanded(
-    cell: Cell, of: Signal, wrt: Param, objective: Objective | None = None
-) -> Form:
+def loss_expanded(cell: Cell, of: Signal, wrt: Param, objective: Objective | None = None) -> Form:
     """dL/dθ for L = Σ_t ℓ_t(q_t): Σ_t of the form of q_t with the cotangent ∂ℓ_t/∂q_t.
 
     ``objective``: the same with a mean or weight decay.
@@ -197,9 +195,7 @@ def loss_expanded(
     return _over_time(cell, of, wrt, loss_gradient(of.at(_r)), objective or loss(cell, of))
 
 
-def summed_expanded(
-    cell: Cell, of: Signal, wrt: Param, objective: Objective | None = None
-) -> Form:
+def summed_expanded(cell: Cell, of: Signal, wrt: Param, objective: Objective | None = None) -> Form:
     """dL/dθ for L = Σ_t ⟨s, q_t⟩; ``objective``: the same with a mean or weight decay."""
     return _over_time(cell, of, wrt, cotangent_for(cell, of), objective or summed(cell, of))
 
@@ -223,9 +219,7 @@ def _over_time(cell: Cell, of: Signal, wrt: Param, cotangent: Node, objective: O
     for theta, rho in objective.decay:
         if theta is wrt:
             right = rho * theta + right
-    return Form(
-        "expanded", left, right, where, first_horizon=first, objective=objective
-    )
+    return Form("expanded", left, right, where, first_horizon=first, objective=objective)
 
 
 __all__ = ["Transition", "expanded_form", "loss_expanded", "mul_all", "summed_expanded"]

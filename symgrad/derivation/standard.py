@@ -16,7 +16,7 @@ from symgrad.derivation.forms_table import forms_table
 from symgrad.derivation.model import Step
 from symgrad.derivation.writer import Writer
 from symgrad.errors import NoClosedForm, NotSupportedYet, Undecided
-from symgrad.lang.nodes import SCALAR, Param, Signal
+from symgrad.lang.nodes import SCALAR, Param
 from symgrad.ops.build import shape_text
 
 _LEFT_OUT = (NoClosedForm, NotSupportedYet, Undecided)
@@ -61,9 +61,9 @@ def _plain(text: str) -> str:
 def _sizes(cell: Cell) -> str:
     """What has which size, in words."""
     found: dict[str, list[str]] = {}
-    for entry in (*cell.inputs, *cell.signals, *cell.params):
-        shown = f"{entry.name}_t" if isinstance(entry, Signal) else entry.name
-        size = "1" if entry.shape == SCALAR else shape_text(entry.shape)
+    named = [(f"{entry.name}_t", entry.shape) for entry in (*cell.inputs, *cell.signals)]
+    for shown, shape in (*named, *((entry.name, entry.shape) for entry in cell.params)):
+        size = "1" if shape == SCALAR else shape_text(shape)
         found.setdefault(size, []).append(f"${shown}$")
     parts = [f"{', '.join(names)}: ${size}$" for size, names in found.items()]
     states = ", ".join(f"${state.name}_0$" for state in cell.states)
@@ -83,8 +83,8 @@ def _one_step(write: Writer, cell: Cell) -> None:
 def _backpropagation(write: Writer, cell: Cell) -> None:
     write.section("Backpropagation through time")
     write.text(
-        f"Let $L = ℓ_1 + … + ℓ_T$ be a sum of losses, each looking at ${cell.output.name}_t$ of its "
-        "own step. $λ_t$ is the total derivative of $L$ with respect to a signal, through every "
+        f"Let $L = ℓ_1 + … + ℓ_T$ be a sum of losses, each looking at ${cell.output.name}_t$ of "
+        "its own step. $λ_t$ is the total derivative of $L$ with respect to a signal, through every "
         "later step; $δ_t$ that with respect to the argument of an activation."
     )
     gradient = statements.adjoint_equations(write, cell, loss(cell))

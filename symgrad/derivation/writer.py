@@ -120,9 +120,7 @@ class Writer:
             shown = f"{left!r} = {chain[-1]!r}"
             wanted = "" if not verdict.holds else f" (at least {at_least} is asked for)"
             kind = Undecided if verdict.status == "undecided" else FailedCheck
-            raise kind(
-                f"document {self.name!r}, equation ({label}), {shown}: {verdict!r}{wanted}"
-            )
+            raise kind(f"document {self.name!r}, equation ({label}), {shown}: {verdict!r}{wanted}")
         self._count += 1
         step = Step(label, left, chain, rule, verdict, condition, cell.reading, check)
         self.add(step)

@@ -275,7 +275,9 @@ class Multiprecision(Algebra):
 
 def _positive(value: Any, function: str, *, or_zero: bool = False) -> Any:
     if not (value.real > 0 or (or_zero and value.real == 0)):
-        raise OutsideDomain(f"{function} of {value}, which is {'negative' if or_zero else 'not positive'}")
+        raise OutsideDomain(
+            f"{function} of {value}, which is {'negative' if or_zero else 'not positive'}"
+        )
     return value
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from symgrad.lang.affine import Affine
-from symgrad.lang.base import OPERATORS, Node, Primitive
+from symgrad.lang.base import OPERATORS, Node, Primitive, Shape
 
 
 class Apply(Node):
@@ -190,8 +190,7 @@ def part(whole: Node, start: tuple[Affine, Affine], shape: Shape) -> Node:
     """
     if shape == whole.shape:
         return whole
-    simpler = OPERATORS["part"](whole, start, shape) if "part" in OPERATORS else None
-    return Slice(start, (whole,), shape) if simpler is None else simpler
+    return OPERATORS["part"](whole, start, shape)
 
 
 def block(rows: list[tuple[Node, ...]] | tuple[tuple[Node, ...], ...]) -> Node:

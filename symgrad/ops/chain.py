@@ -48,8 +48,8 @@ def pull_back(value: Node, cotangent: Node, *, at: Node | None = None) -> dict[N
             leaves[node] = total
             continue
         answer = at if node is value and at is not None else node
-        for argument, part in zip(node.args, _parts(node, answer, total), strict=True):
-            received.setdefault(argument, []).append(part)
+        for argument, piece in zip(node.args, _parts(node, answer, total), strict=True):
+            received.setdefault(argument, []).append(piece)
     # In the order in which the leaves stand in the formula.
     order: list[Node] = [*signals_in(value), *params_in(value)]
     return {leaf: leaves[leaf] for leaf in order if leaf in leaves}

@@ -147,7 +147,7 @@ def _register_kinks(suffix: str, at_zero: Fraction | None) -> None:
             f"relu{suffix}",
             lambda algebra, x: algebra.positive_part(x, at_zero),
             lambda ans, x: make(step, x),
-            definition_text=f"x step(x), the derivative of step being 0, with {there} at the kink 0",
+            definition_text=f"x step(x), where step has the derivative 0, with {there} at 0",
         )
     )
 
@@ -165,7 +165,7 @@ def _register_kinks(suffix: str, at_zero: Fraction | None) -> None:
             lambda left, right: broadcast_shape("max", left, right),
             larger,
             partials=partials,
-            )
+        )
     )
 
 

@@ -161,9 +161,9 @@ def _square_from_mean(node: Node) -> Node | None:
     """a, where the node is (a - mean(a))²: its mean is the variance of a."""
     if not (isinstance(node, Power) and node.exponent == as_affine(2)):
         return None
-    for part in walk(node.base):
-        if part.shape == node.shape and node.base is part - OPERATORS["mean"](part):
-            return part
+    for inner in walk(node.base):
+        if inner.shape == node.shape and node.base is inner - OPERATORS["mean"](inner):
+            return inner
     return None
 
 

@@ -141,8 +141,7 @@ DIAG = register(
         cost=lambda count: 0,
         # The diagonal of g, as a column: what lies beside it does not count.
         transpose=lambda i, g, args: (
-            (g * OPERATORS["full"]("identity", g.shape))
-            @ OPERATORS["full"]("ones", args[0].shape)
+            (g * OPERATORS["full"]("identity", g.shape)) @ OPERATORS["full"]("ones", args[0].shape)
         ),
     )
 )

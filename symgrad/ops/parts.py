@@ -33,7 +33,7 @@ def is_zero(node: Node) -> bool:
     return is_value(node, 0)
 
 
-def simpler_part(whole: Node, start: tuple[Affine, Affine], shape: Shape) -> Node | None:
+def _simpler(whole: Node, start: tuple[Affine, Affine], shape: Shape) -> Node | None:
     """The part written with parts of what the whole is made of; None where it is a part."""
     if isinstance(whole, Full) and whole.kind != "identity":
         return full(whole.kind, shape)
@@ -84,4 +84,9 @@ def block_product(left: Node, right: Block) -> Node | None:
     return part(left, (_ZERO, start), (left.shape[0], cell.shape[0])) @ cell
 
 
-OPERATORS["part"] = simpler_part
+def _part(whole: Node, start: tuple[Affine, Affine], shape: Shape) -> Node:
+    simpler = _simpler(whole, start, shape)
+    return Slice(start, (whole,), shape) if simpler is None else simpler
+
+
+OPERATORS["part"] = _part

@@ -40,7 +40,7 @@ class Degrees(Algebra):
         self.entries = entries
         self.calls = 0
         self.argument = 0
-        self.direct = {name: self._call for name in _QUADRATIC}
+        self.direct = dict.fromkeys(_QUADRATIC, self._call)
         self._weights: list[int] = []
 
     def dual_calls(self, pair: Callable[..., Value]) -> Mapping[str, Callable[[Value], Value]]:
@@ -56,7 +56,7 @@ class Degrees(Algebra):
                 return pair(value)
             return pair(value, self.mul(Degree(2), argument.tangent))
 
-        return {name: call for name in _QUADRATIC}
+        return dict.fromkeys(_QUADRATIC, call)
 
     def whole(self, value: Degree) -> int:
         """The degree of the numerator together with that of the denominator."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from symgrad.lang.affine import Affine, as_affine, symbol
 from symgrad.lang.nodes import Cases, Fold, Node, substitute_indices, transform, walk
 from symgrad.verify.normal import NoNormalForm, Requirement, difference
+from symgrad.verify.polynomial import TooManyTerms
 from symgrad.verify.verdict import Verdict
 
 _T = symbol("T")
@@ -186,7 +187,7 @@ def prove_induction(proof: Induction) -> Verdict:
         scope += ", " + ", ".join(proof.assumptions)
     try:
         holds = proof.replay()
-    except (NoNormalForm, ZeroDivisionError) as error:
+    except (NoNormalForm, TooManyTerms, ZeroDivisionError) as error:
         return Verdict("undecided", scope, (f"no normal form: {error}",))
     if not holds:
         return Verdict("undecided", scope, ("a line of the induction does not hold as it stands",))

@@ -35,10 +35,10 @@ from symgrad.verify.axioms import Entry, entry_calls
 from symgrad.verify.dual import Calls, Dual, Pair
 from symgrad.verify.formula import FormulaClaim, FormulaSession
 from symgrad.verify.forward import Forward
+from symgrad.verify.polynomial import TooManyTerms
 from symgrad.verify.rational import RationalFunctions, generator
 from symgrad.verify.sampling import Sampler
 from symgrad.verify.verdict import Verdict
-
 
 _ZERO = const(0)
 _NUMBER_T = index_value(T)
@@ -86,7 +86,11 @@ def prove_step(
         return Verdict(
             "undecided", scope, ("the statement depends on time other than through its signals",)
         )
-    if not proof.replay():
+    try:
+        same = proof.replay()
+    except TooManyTerms as error:
+        return Verdict("undecided", scope, (f"the normal form of one step: {error}",))
+    if not same:
         return Verdict(
             "undecided", scope, ("the two sides are different rational functions of the atoms",)
         )
@@ -271,7 +275,11 @@ def _one_step_only(proof: AdjointProof) -> bool:
 
 def prove_adjoint(proof: AdjointProof, scope: str) -> Verdict:
     """``proved`` where the adjoint identity of one step holds, else ``undecided``."""
-    if not _one_step_only(proof) or not proof.replay():
+    try:
+        holds = _one_step_only(proof) and proof.replay()
+    except TooManyTerms as error:
+        return Verdict("undecided", scope, (f"the adjoint identity of one step: {error}",))
+    if not holds:
         return Verdict(
             "undecided", scope, ("the adjoint identity of one step does not hold as it stands",)
         )

@@ -59,6 +59,14 @@ def mono_of(items: Iterable[tuple[Atom, Affine]]) -> Mono:
     return tuple(sorted(kept, key=lambda item: item[0].key))
 
 
+#: Products of terms in one multiplication: the LSTM's identities need some hundreds.
+MOST_PRODUCTS = 100_000
+
+
+class TooManyTerms(ArithmeticError):
+    """A normal form that would take minutes; whoever asked says that nothing was decided."""
+
+
 class Poly:
     """An immutable sum of monomials with fractions as coefficients."""
 
@@ -104,6 +112,10 @@ class Poly:
         return self + (-other)
 
     def __mul__(self, other: Poly) -> Poly:
+        if len(self.terms) * len(other.terms) > MOST_PRODUCTS:
+            raise TooManyTerms(
+                f"a product of {len(self.terms)} and {len(other.terms)} terms is too long"
+            )
         terms: dict[Mono, Fraction] = {}
         for left, a in self.terms.items():
             for right, b in other.terms.items():
