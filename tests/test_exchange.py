@@ -429,7 +429,7 @@ REAL: dict[str, Node] = {
     "absolute": absolute(tanh(w)) * sign(tanh(w)) + absolute(-tanh(w), 0) * sign(-w, 0),
 }
 GENERIC: dict[str, Node] = {
-    "generic": activation("phi")(w) * activation("__import__")(b),
+    "generic": activation("phi")(w) * activation("lambda")(b),
     "its derivatives": derivative_of("phi", 1, w) + derivative_of("phi", 2, at("x", T)) * w,
 }
 

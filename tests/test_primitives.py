@@ -25,7 +25,7 @@ from symgrad.cell import Cell, param, signal, sizes
 from symgrad.closed import expanded_form
 from symgrad.derivation import verdict_of
 from symgrad.derivation.entries import cell_entries, entry_verdicts
-from symgrad.errors import OutsideDomain
+from symgrad.errors import DeclarationError, OutsideDomain
 from symgrad.lang.algebra import Floats, Multiprecision, some_function
 from symgrad.lang.nodes import Node
 from symgrad.lang.program import Inputs, Runner
@@ -376,3 +376,16 @@ def test_complex_step_passes_kinks() -> None:
 def test_the_entries_of_generic_activations_are_derivatives_by_name() -> None:
     cell = cell_with(FUNCTIONS["phi"][0], 1)
     assert set(cell_entries(cell)) == {"phi"}
+
+
+@pytest.mark.parametrize("name", ["__import__", "a b", "φ", "", "tanh", "sum", "relu_0", "_f", 3])
+def test_a_name_that_is_no_activation_is_refused(name: object) -> None:
+    with pytest.raises(DeclarationError, match="cannot name an activation|function of its own"):
+        activation(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [2, -1, Fraction(1, 3)])
+def test_a_convention_that_is_none_is_refused(value: Any) -> None:
+    for function in (relu, lambda x, c: maximum(x, 0, c), absolute, sign, step):
+        with pytest.raises(DeclarationError, match="at_kink="):
+            function(V, value)

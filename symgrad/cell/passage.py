@@ -42,7 +42,8 @@ def separated(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
         if not _is_product(item):
             return item
         matrix, column = item.args
-        assert isinstance(matrix, Param) and isinstance(column, Block)
+        assert isinstance(matrix, Param)
+        assert isinstance(column, Block)
         terms = [
             param(f"{matrix.name}_{name}", (matrix.shape[0], part.shape[0])) @ part
             for name, part in _named_parts(column)

@@ -58,15 +58,24 @@ def _plain(text: str) -> str:
     return text.replace("\\", "\\\\").replace("$", "\\$")
 
 
+def _named(name: str, time: str = "") -> str:
+    """A declared name in prose: ``W_{f,h}``, with its time if it has one."""
+    first, *rest = name.split("_")
+    accent = rest.pop(0) if rest and rest[0] in ("tilde", "hat", "bar", "dot") else ""
+    below = ",".join([*rest, *([time] if time else [])])
+    base = f"\\{accent} {first}" if accent else first
+    return f"{base}_{{{below}}}" if below else base
+
+
 def _sizes(cell: Cell) -> str:
     """What has which size, in words."""
     found: dict[str, list[str]] = {}
-    named = [(f"{entry.name}_t", entry.shape) for entry in (*cell.inputs, *cell.signals)]
-    for shown, shape in (*named, *((entry.name, entry.shape) for entry in cell.params)):
+    named = [(_named(entry.name, "t"), entry.shape) for entry in (*cell.inputs, *cell.signals)]
+    for shown, shape in (*named, *((_named(entry.name), entry.shape) for entry in cell.params)):
         size = "1" if shape == SCALAR else shape_text(shape)
         found.setdefault(size, []).append(f"${shown}$")
     parts = [f"{', '.join(names)}: ${size}$" for size, names in found.items()]
-    states = ", ".join(f"${state.name}_0$" for state in cell.states)
+    states = ", ".join(f"${_named(state.name, '0')}$" for state in cell.states)
     verb = "is" if len(cell.states) == 1 else "are"
     return f"Sizes: {'; '.join(parts)}. {states} {verb} given."
 
@@ -83,9 +92,9 @@ def _one_step(write: Writer, cell: Cell) -> None:
 def _backpropagation(write: Writer, cell: Cell) -> None:
     write.section("Backpropagation through time")
     write.text(
-        f"Let $L = ℓ_1 + … + ℓ_T$ be a sum of losses, each looking at ${cell.output.name}_t$ of "
-        "its own step. $λ_t$ is the total derivative of $L$ with respect to a signal, through every "
-        "later step; $δ_t$ that with respect to the argument of an activation."
+        f"Let $L = ℓ_1 + … + ℓ_T$ be a sum of losses, each looking at ${_named(cell.output.name, 't')}$ of "
+        "its own step. $λ_t$ is the total derivative of $L$ with respect to a signal, through "
+        "every later step; $δ_t$ that with respect to the argument of an activation."
     )
     gradient = statements.adjoint_equations(write, cell, loss(cell))
     write.text("Every parameter collects one term per step:")
@@ -134,7 +143,9 @@ def _scalar(write: Writer, cell: Cell) -> None:
             write, cell, state.name, state.name, "one Jacobian per step, the latest on the left"
         ),
     )
-    write.text(f"The adjoint equations of $L = {state.name}_T$, and the gradients they give:")
+    write.text(
+        f"The adjoint equations of $L = {_named(state.name, 'T')}$, and the gradients they give:"
+    )
     gradient = statements.adjoint_equations(write, cell, final(cell, state))
     recursive = statements.gradients(write, cell, gradient)
     closed: dict[str, Step] = {}
@@ -157,7 +168,7 @@ def _scalar(write: Writer, cell: Cell) -> None:
             recursive[key],
             expanded=expanded[key],
             closed=closed.get(key),
-            caption=f"Forms of $d{state.name}_T/d{key}$",
+            caption=f"Forms of $d{_named(state.name, 'T')}/d{_named(key)}$",
         )
 
 

@@ -123,15 +123,30 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
             total = sum((c.value for c in constants), Fraction(0))
             rest = [term for term in kept if not isinstance(term, Const)]
             return add(*rest, const(total)) if rest else const(total)
-        collected = collect(kept)
-        if collected is not None:
-            return add(full("zeros", shape), *collected)
+        joined = collect(kept) or diagonals_joined(kept)
+        if joined is not None:
+            return add(full("zeros", shape), *joined)
         if len(kept) == 1 and kept[0].shape == shape:
             return kept[0]
         if len(kept) == 1:
             # A scalar that broadcasts over zeros: keep the widening explicit.
             return mul(kept[0], full("ones", shape))
         return make(table["add"], *kept)
+
+    def is_negative(node: Node) -> bool:
+        return isinstance(node, Apply) and node.head is table["neg"]
+
+    def diagonals_joined(terms: list[Node]) -> list[Node] | None:
+        """diag(a) + diag(b) is diag(a + b); None where there are no two."""
+        inner: list[Node] = []
+        rest: list[Node] = []
+        for term in terms:
+            plain = term.args[0] if is_negative(term) else term
+            if isinstance(plain, Apply) and plain.head is table["diag"]:
+                inner.append(neg(plain.args[0]) if is_negative(term) else plain.args[0])
+            else:
+                rest.append(term)
+        return None if len(inner) < 2 else [diag(add(*inner)), *rest]
 
     def collect(terms: list[Node]) -> list[Node] | None:
         """Equal terms counted: x + x is 2 x; None where all differ, or where some cancel."""
@@ -220,6 +235,9 @@ def bind(table: dict[str, Primitive], operators: dict[str, Callable[..., Node]])
         shape = (left.shape[0], right.shape[1])
         if is_zero(left) or is_zero(right):
             return full("zeros", shape)
+        bare = [f.args[0] if is_negative(f) else f for f in factors]
+        if bare != factors and not all(is_negative(f) for f in factors):
+            return neg(matmul(*bare))
         if left.is_scalar or right.is_scalar:
             # A 1 × 1 matrix scales the row or the column beside it.
             return mul(left, right)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from symgrad.lang.affine import Affine, as_affine
 from symgrad.render.layout import Box, Frac, Ident, Number, Op, Row, Script
-from symgrad.render.symbols import GREEK, is_letter, split_name
+from symgrad.render.symbols import ACCENTS, GREEK, is_letter, split_name
 
 _LETTERS = {
     **{macro.lstrip("\\"): letter for letter, macro in GREEK.items() if macro != "o"},
     "epsilon": "ε",
     "phi": "φ",
 }
+_ACCENTS = {macro.lstrip("\\"): accent for accent, macro in ACCENTS.items()}
 MINUS = Op("−")
 NEGATIVE = Op("−", "prefix")
 EQUALS = Op("=", "relation")
@@ -58,6 +59,9 @@ def signal_box(name: str, time: Affine | int, kind: str = "") -> Box:
 def name_parts(name: str) -> tuple[Box, Box | None]:
     """A declared name as its first word and, if there are more, its subscript."""
     first, *rest = name.split("_")
+    if rest and rest[0] in _ACCENTS and is_letter(letter_name(first)):
+        # c_tilde is c̃: what papers call a candidate.
+        first, rest = letter_name(first) + _ACCENTS[rest[0]], rest[1:]
     subs: list[Box] = []
     for word in rest:
         if subs:
