@@ -241,8 +241,10 @@ UNICODE = [
     (2 * (p * (1 / (2 * q))), "(1/q_t) p_t"),
     (const(Fraction(3, 2)) * ((1 / q) * (1 / (q * o)) * h), "(3/(2 q_t^2 o_t)) h_t"),
     (2 * (-1 / q) * p, "-(2/q_t) p_t"),
-    (mean(h), "sum(h_t)/n"),
-    (p * (2 / mean(h)), "(2/(sum(h_t)/n)) p_t"),
+    (mean(h), "mean(h_t)"),
+    (total(h) / index_value(n), "sum(h_t)/n"),
+    (mean((h - mean(h)) ** 2), "var(h_t)"),
+    (p * (2 / (total(h) / index_value(n))), "(2/(sum(h_t)/n)) p_t"),
     # sums of all entries
     (total(-h * c), "-sum(h_t ⊙ c_t)"),
     (total((2 * p) * (h * -c)) * q, "-2 p_t sum(h_t ⊙ c_t) q_t"),

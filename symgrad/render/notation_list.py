@@ -90,6 +90,11 @@ _SOMETIMES: tuple[tuple[str, Callable[[Node], bool]], ...] = (
         "$\\operatorname{logsumexp}(z) = \\log(\\operatorname{sum}(\\exp(z)))$.",
         _calls("logsumexp"),
     ),
+    (
+        "$\\operatorname{mean}(v)$ is the mean of the entries of $v$, $\\operatorname{var}(v)$ that "
+        "of their squared distances from it.",
+        _calls("mean", "variance"),
+    ),
     ("$\\operatorname{softplus}(x) = \\log(1 + \\exp(x))$.", _calls("softplus")),
     (
         "$\\operatorname{relu}(x) = \\max(x, 0)$, with the derivative $\\operatorname{step}(x)$.",

@@ -44,6 +44,9 @@ def raised(base: Box, exponent: Box) -> Box:
     return Script(base, None, exponent)
 
 
+_SHORT = {"total": "sum", "variance": "var"}
+
+
 def applied(operation: str, arguments: tuple[Box, ...]) -> Part:
     """A function applied: tanh(…), relu₀(…), φ′(…), √…, |…|."""
     if operation == "sqrt":
@@ -57,8 +60,8 @@ def applied(operation: str, arguments: tuple[Box, ...]) -> Part:
 
 def _head(operation: str) -> tuple[str, Box | None]:
     """The name of a function as it is read, and its subscript."""
-    if operation == "total":
-        return "sum", None
+    if operation in _SHORT:
+        return _SHORT[operation], None
     plain = operation.rstrip("'")
     first, mark, rest = plain.partition("_")
     if first in _KINKED and mark + rest in CONVENTIONS:
