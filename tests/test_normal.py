@@ -295,17 +295,43 @@ def test_ranges_that_begin_before_one(fold: Any, lower: int) -> None:
     assert not equal(early, late)
 
 
-@pytest.mark.xfail(
-    reason="a reversed range keeps its own form: such a claim is undecided, not refuted",
-    strict=True,
-)
 @pytest.mark.parametrize(
     ("left", "right"),
     [
         (total(2, T + 1, lambda i: x(i - 1)), total(1, T, x)),
         (total(1, T, lambda i: x(T + 1 - i)), total(1, T, x)),
+        (
+            total(1, T, lambda i: x(T + 1 - i) * w ** (i - 1)),
+            total(1, T, lambda i: x(i) * w ** (T - i)),
+        ),
+        (total(1, T, lambda i: w ** (i - 1)), total(1, T, lambda i: w ** (T - i))),
+        (product(1, T, lambda i: x(T + 1 - i)), product(1, T, x)),
+        (product(0, T - 1, lambda i: x(i + 1)), product(1, T, x)),
+        (
+            total(0, T - 1, lambda i: x(i) * product(i + 2, T, x)),
+            total(1, T, lambda i: x(i - 1) * product(i + 1, T, x)),
+        ),
+        (
+            total(1, T, lambda i: x(T - i) * product(T + 2 - i, T, x)),
+            total(1, T, lambda i: x(i - 1) * product(i + 1, T, x)),
+        ),
     ],
 )
 def test_shifted_and_reversed_sums(left: Node, right: Node) -> None:
     assert all(value(left, h) == value(right, h) for h in range(5))
     assert equal(left, right, "T")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (total(1, T, lambda i: x(T - i)), total(1, T, x)),
+        (total(2, T, lambda i: x(i - 1)), total(1, T, x)),
+        (total(1, T, lambda i: x(T + 1 - i) * w**i), total(1, T, lambda i: x(i) * w ** (T - i))),
+        (product(1, T, lambda i: x(T + 2 - i)), product(1, T, x)),
+        (total(1, T, lambda i: x(i) * x(T + 1 - i)), total(1, T, lambda i: x(i) * x(i))),
+    ],
+)
+def test_wrong_shifts_and_reversals_differ(left: Node, right: Node) -> None:
+    assert any(value(left, h) != value(right, h) for h in range(5))
+    assert not equal(left, right, "T")

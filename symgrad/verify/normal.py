@@ -45,6 +45,7 @@ from symgrad.verify.folding import (
     split,
     sum_to,
 )
+from symgrad.verify.orientation import oriented
 from symgrad.verify.polynomial import Atom, Poly, mono_of, mono_times
 
 
@@ -183,6 +184,14 @@ class Normalizer:
     def sum(self, index: str, lower: Affine, upper: Affine, body: Poly) -> Poly:
         total = Poly({})
         for mono, coefficient in body.terms.items():
+            # Term by term: what adds up to one sum need not run in one direction.
+            low, high, turned = oriented(index, lower, upper, Poly({mono: coefficient}))
+            total = total + self._sum_of(index, low, high, turned)
+        return total
+
+    def _sum_of(self, index: str, lower: Affine, upper: Affine, body: Poly) -> Poly:
+        total = Poly({})
+        for mono, coefficient in body.terms.items():
             free, bound = split(mono, index)
             if bound:
                 part = sum_to(index, upper, bound) - sum_to(index, lower - 1, bound)
@@ -194,6 +203,7 @@ class Normalizer:
     def product(self, index: str, lower: Affine, upper: Affine, body: Poly) -> Poly:
         if not poly_depends(body, index):
             return power(body, upper - lower + 1)
+        lower, upper, body = oriented(index, lower, upper, body)
         content, primitive = extract_content(body)
         free, bound = split(content, index)
         length = upper - lower + 1
