@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from symgrad import __version__
+from symgrad.cli.export import add_export
 from symgrad.errors import SymgradError
 
 _DESCRIPTION = "Derive, prove and debug the gradients of recurrent networks."
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     _add_build(commands)
     _add_cells(commands)
     _add_derive(commands)
+    add_export(commands)
     return top
 
 
@@ -181,6 +183,10 @@ def _run(options: argparse.Namespace) -> int:
         from symgrad.cli.catalogue import cells_command
 
         return cells_command(options)
+    if options.command == "export":
+        from symgrad.cli.export import export_command
+
+        return export_command(options)
     from symgrad.cli.derive import derive_command
 
     return derive_command(options)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from symgrad.lang.affine import Affine
 from symgrad.lang.base import OPERATORS, Node, Primitive, Shape
+from symgrad.lang.leaves import Full
 
 
 class Apply(Node):
@@ -201,4 +202,6 @@ def block(rows: list[tuple[Node, ...]] | tuple[tuple[Node, ...], ...]) -> Node:
     heights = [row[0].shape[0] for row in rows]
     widths = [cell.shape[1] for cell in rows[0]]
     total = (sum(heights[1:], heights[0]), sum(widths[1:], widths[0]))
+    if all(isinstance(cell, Full) and cell.kind == "zeros" for row in rows for cell in row):
+        return Full(("zeros",), (), total)
     return Block((height, width), tuple(cell for row in rows for cell in row), total)

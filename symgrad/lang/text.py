@@ -195,6 +195,8 @@ def _application(node: Apply | Misfit, used: frozenset[str]) -> tuple[str, int]:
                 part, negative = _text(argument.args[0], used), True
             elif isinstance(argument, Const) and argument.value < 0:
                 part, negative = (str(-argument.value), ATOM), True
+            elif _is(argument, "mul") and part[0].startswith("-"):
+                part, negative = (part[0][1:], part[1]), True
             result += (" - " if negative else " + ") + _wrap(part, PRODUCT)
         return result, SUM
     if name == "neg":

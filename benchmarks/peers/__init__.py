@@ -1,0 +1,1 @@
+"""One module per peer; each is imported in the peer's own process only."""
