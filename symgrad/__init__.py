@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from symgrad.evaluate import form_value as form_value
     from symgrad.evaluate import sympy_equations as sympy_equations
     from symgrad.evaluate import to_sympy as to_sympy
+    from symgrad.evaluate.compiled import compile as compile
+    from symgrad.evaluate.export import export as export
     from symgrad.graph import unroll as unroll
     from symgrad.ops import absolute as absolute
     from symgrad.ops import activation as activation
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from symgrad.ops import tanh as tanh
     from symgrad.ops import total as total
     from symgrad.ops import variance as variance
+    from symgrad.parse import read_cell as read_cell
+    from symgrad.parse import read_cell_file as read_cell_file
 
 _HOMES = {
     "symgrad.adjoint": ("Gradient", "Objective", "backward", "final", "loss", "summed"),
@@ -68,6 +72,8 @@ _HOMES = {
     "symgrad.closed": ("Form", "closed_form", "elementary_form", "expanded_form", "forward_form"),
     "symgrad.derivation": ("Writer", "verdict_of"),
     "symgrad.evaluate": ("form_value", "sympy_equations", "to_sympy"),
+    "symgrad.evaluate.compiled": ("compile",),
+    "symgrad.evaluate.export": ("export",),
     "symgrad.graph": ("unroll",),
     "symgrad.ops": (
         "absolute",
@@ -95,6 +101,7 @@ _HOMES = {
         "total",
         "variance",
     ),
+    "symgrad.parse": ("read_cell", "read_cell_file"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -22,8 +22,9 @@ from symgrad.cells import CATALOGUE
 from symgrad.closed import expanded_form
 from symgrad.closed.sums import loss_expanded, summed_expanded
 from symgrad.derivation import verdict_of
-from symgrad.errors import DeclarationError, UsageError
+from symgrad.errors import DeclarationError, NotSupportedYet, UsageError
 from symgrad.evaluate import form_value
+from symgrad.evaluate.compiled import compile as compile_cell
 from symgrad.lang.algebra import Floats
 from symgrad.lang.program import Inputs, Runner
 from symgrad.lang.text import text
@@ -301,3 +302,41 @@ def test_decay_of_a_number() -> None:
     objective = loss(cell).with_decay(W, rho=Fraction(1, 100) * param("one"))
     found = backward(cell, objective)
     assert text(found.extra["W"]) == "1/100 * one * W"
+
+
+@pytest.mark.parametrize("reading", ["vector", "scalar"])
+def test_compiled_gradients_of_a_mean(reading: str) -> None:
+    cell = CATALOGUE["rnn"] if reading == "vector" else CATALOGUE["rnn"].scalar()
+    known = {"n": 2, "m": 3, "q": 4} if reading == "vector" else {}
+    inputs = values_for(CATALOGUE["rnn"], {"n": 2, "m": 3, "q": 4}, 5)
+    if reading == "scalar":
+        one = values_for(CATALOGUE["rnn"], {"n": 1, "m": 1, "q": 1}, 5)
+        params = {k.lower(): v.item() for k, v in one.params.items()}
+    else:
+        params = {p.name: inputs.params[p.name].squeeze() for p in cell.params}
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(5, *([known["m"]] if known else [])))
+    y = draw.normal(size=(5, *([known["q"]] if known else [])))
+    names = {p.name for p in cell.params}
+    params = {k: v for k, v in params.items() if k in names}
+    sums = compile_cell(cell, loss(cell, squared=True)).gradient(
+        params, {"x": x}, targets=y, value=True
+    )
+    means = compile_cell(cell, loss(cell, squared=True, mean=True)).gradient(
+        params, {"x": x}, targets=y, value=True
+    )
+    for name in names:
+        size = np.max(np.abs(sums[name]))
+        assert np.max(np.abs(means[name] * 5 - sums[name])) <= 1e-14 * size
+    assert abs(means.value * 5 - sums.value) <= 1e-14 * abs(sums.value)
+
+
+def test_weight_decay_is_not_dropped_by_compile() -> None:
+    cell = CATALOGUE["rnn"]
+    objective = loss(cell, squared=True).with_decay(cell.params[0])
+    for source in (
+        lambda: compile_cell(cell, objective),
+        lambda: compile_cell(backward(cell, objective)),
+    ):
+        with pytest.raises(NotSupportedYet, match="weight decay is not compiled"):
+            source()

@@ -380,7 +380,7 @@ def test_the_entries_of_generic_activations_are_derivatives_by_name() -> None:
 
 @pytest.mark.parametrize("name", ["__import__", "a b", "φ", "", "tanh", "sum", "relu_0", "_f", 3])
 def test_a_name_that_is_no_activation_is_refused(name: object) -> None:
-    with pytest.raises(DeclarationError, match="cannot name an activation|function of its own"):
+    with pytest.raises(DeclarationError, match=r"cannot name an activation|function of its own"):
         activation(name)  # type: ignore[arg-type]
 
 

@@ -13,7 +13,8 @@ from symgrad.lang.affine import ONE, Affine, as_affine, symbol, t
 from symgrad.lang.nodes import Param, Shape, Signal
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
-_RESERVED = {"T", "t", "k", "j", "L"}
+#: Letters of times, which no declared name can be.
+RESERVED = {"T", "t", "k", "j", "L"}
 _RESERVED_PREFIXES = ("lam_", "delta_", "dl_", "target_", "pre_", "mu_")
 
 
@@ -28,7 +29,7 @@ def check_name(name: str, what: str) -> str:
             f"{name!r} cannot name a {what}: use letters, digits and single underscores, "
             "a letter first (W_h, x, alpha)"
         )
-    if name in _RESERVED:
+    if name in RESERVED:
         raise DeclarationError(
             f"{name!r} cannot name a {what}: T is the horizon, t, k and j are times, "
             f"L is the objective; choose another letter, such as {name}_1"
@@ -57,7 +58,7 @@ def symbol_size(name: str) -> Affine:
 
 def _is_size(size: object) -> bool:
     if isinstance(size, Affine):
-        return size.const >= 1 if size.is_const else not size.names & _RESERVED
+        return size.const >= 1 if size.is_const else not size.names & RESERVED
     return isinstance(size, int) and not isinstance(size, bool) and size >= 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symgrad.cell.names import RESERVED
 from symgrad.lang.affine import ONE
 from symgrad.lang.nodes import (
     OPERATORS,
@@ -43,7 +44,8 @@ def scalar_node(node: Node) -> Node:
                 return item.args[0]
         if isinstance(item, IndexValue):
             # A size that stands in a formula, as n in the mean of n entries.
-            return index_value(item.form.substitute(dict.fromkeys(item.form.names, ONE)))
+            sizes = item.form.names - RESERVED
+            return index_value(item.form.substitute(dict.fromkeys(sizes, ONE)))
         return item
 
     return transform(node, change)

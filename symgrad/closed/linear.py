@@ -24,8 +24,8 @@ from symgrad.lang.nodes import (
     sum_over,
     transform,
 )
-from symgrad.ops.build import is_zero
 from symgrad.ops.chain import jacobian
+from symgrad.ops.parts import is_zero
 from symgrad.verify.normal import NoNormalForm, difference
 
 _k, _j = symbol("k"), symbol("j")

@@ -41,8 +41,8 @@ from symgrad.lang.nodes import (
     transform,
     walk,
 )
-from symgrad.ops.build import is_zero
 from symgrad.ops.chain import jacobian
+from symgrad.ops.parts import is_zero
 from symgrad.verify.normal import Normalizer
 
 InputKind = Literal["zero", "constant", "geometric"]

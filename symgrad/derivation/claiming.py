@@ -27,7 +27,7 @@ from symgrad.lang.nodes import (
     sum_over,
 )
 from symgrad.lang.program import Equation, Program, Sweep, at_last_step, before_last_step
-from symgrad.ops.build import is_zero
+from symgrad.ops.parts import is_zero
 from symgrad.verify.axioms import Entry
 from symgrad.verify.formula import Weights
 from symgrad.verify.onestep import AdjointProof

@@ -91,9 +91,10 @@ def _one_step(write: Writer, cell: Cell) -> None:
 
 def _backpropagation(write: Writer, cell: Cell) -> None:
     write.section("Backpropagation through time")
+    output = _named(cell.output.name, "t")
     write.text(
-        f"Let $L = ℓ_1 + … + ℓ_T$ be a sum of losses, each looking at ${_named(cell.output.name, 't')}$ of "
-        "its own step. $λ_t$ is the total derivative of $L$ with respect to a signal, through "
+        f"Let $L = ℓ_1 + … + ℓ_T$ be a sum of losses, each looking at ${output}$ of its "
+        "own step. $λ_t$ is the total derivative of $L$ with respect to a signal, through "
         "every later step; $δ_t$ that with respect to the argument of an activation."
     )
     gradient = statements.adjoint_equations(write, cell, loss(cell))

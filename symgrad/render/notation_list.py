@@ -91,8 +91,8 @@ _SOMETIMES: tuple[tuple[str, Callable[[Node], bool]], ...] = (
         _calls("logsumexp"),
     ),
     (
-        "$\\operatorname{mean}(v)$ is the mean of the entries of $v$, $\\operatorname{var}(v)$ that "
-        "of their squared distances from it.",
+        "$\\operatorname{mean}(v)$ is the mean of the entries of $v$, and "
+        "$\\operatorname{var}(v)$ that of their squared distances from it.",
         _calls("mean", "variance"),
     ),
     ("$\\operatorname{softplus}(x) = \\log(1 + \\exp(x))$.", _calls("softplus")),

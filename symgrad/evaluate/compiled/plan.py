@@ -59,7 +59,7 @@ What a user declared is in ``label`` only and is data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
@@ -121,6 +121,8 @@ class Op:
             return len(self.args) - (1 if 1 in self.data else 0)
         if self.head == "mul":
             return len(self.args) - 1
+        if self.head == "variance":
+            return 3
         return 1
 
 
@@ -221,23 +223,24 @@ class Plan:
 def reads(section: Section) -> dict[Value, int]:
     """How often each value is read in a section, its results included.
 
-    A printer for people may write a temp that is read once where it is read.
+    A printer for people may write a temp that is read once where it is read. λ and δ in
+    ``results`` of a backward section are names only and are not counted.
     """
     counts: dict[Value, int] = {}
     operands: list[Operand] = [a for op in section.ops for a in op.args]
-    operands += _results(section)
+    operands += results_of(section)
     for operand in operands:
         if isinstance(operand, Value):
             counts[operand] = counts.get(operand, 0) + 1
     return counts
 
 
-def _results(section: Section) -> Iterable[Operand]:
-    yield from section.results.values()
-    if isinstance(section, BackwardSection):
-        yield from section.carries.values()
-        yield from (item.term for item in section.accumulate)
-        yield from section.inputs.values()
+def results_of(section: Section) -> list[Operand]:
+    """What is read after the ops of a section: its results, carries and sums."""
+    if not isinstance(section, BackwardSection):
+        return list(section.results.values())
+    terms = [item.term for item in section.accumulate]
+    return [*section.carries.values(), *terms, *section.inputs.values()]
 
 
 def listing(plan: Plan) -> str:
@@ -267,7 +270,9 @@ def listing(plan: Plan) -> str:
         if isinstance(section, BackwardSection):
             signs = {1: "+=", -1: "-="}
             lines += [f"  back {key} -> {name(v)}" for key, v in section.carries.items()]
-            lines += [f"  d{a.param.label} {signs[a.sign]} {name(a.term)}" for a in section.accumulate]
+            lines += [
+                f"  d{a.param.label} {signs[a.sign]} {name(a.term)}" for a in section.accumulate
+            ]
             lines += [f"  dL/d{key} -> {name(v)}" for key, v in section.inputs.items()]
     lines.append(f"stored: {', '.join(name(v) for v in plan.stored)}")
     return "\n".join(lines)
