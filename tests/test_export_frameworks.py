@@ -23,6 +23,7 @@ from test_export_cases import (
     numbers,
     reference,
 )
+from tools import require_module
 
 every_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
 some_cells = pytest.mark.parametrize(
@@ -37,14 +38,14 @@ some_objectives = pytest.mark.parametrize(
 
 @pytest.fixture
 def torch() -> Any:
-    return pytest.importorskip("torch", reason="PyTorch is not installed")
+    return require_module("torch")
 
 
 @pytest.fixture
 def jax(monkeypatch: pytest.MonkeyPatch) -> Any:
     # JAX looks for other devices, and says that it found none.
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    found = pytest.importorskip("jax", reason="JAX is not installed")
+    found = require_module("jax")
     found.config.update("jax_enable_x64", True)
     return found
 

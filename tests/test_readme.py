@@ -36,8 +36,13 @@ def test_every_command_example_is_found() -> None:
 
 @pytest.mark.parametrize(("command", "output"), _COMMANDS, ids=[c for c, _ in _COMMANDS])
 def test_commands_print_what_they_say(
-    command: str, output: str, capsys: pytest.CaptureFixture[str]
+    command: str,
+    output: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(README.parent)
+
     assert main(shlex.split(command)[1:]) == 0
 
     assert capsys.readouterr().out == output

@@ -1,9 +1,11 @@
-"""Programs from outside that some tests need: TeX and a browser."""
+"""What some tests need from outside: TeX, a browser, a compiler; optional packages."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,17 @@ def require_tool(*names: str) -> str:
         if path is not None:
             return path
     reason = f"{' or '.join(names)} is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}, and in CI nothing is skipped for a missing tool")
+    pytest.skip(reason)
+
+
+def require_module(name: str) -> Any:
+    """An optional package; without it the test is skipped with the reason, and fails in CI."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        reason = f"the package {name} is not installed"
     if os.environ.get("CI"):
         pytest.fail(f"{reason}, and in CI nothing is skipped for a missing tool")
     pytest.skip(reason)
