@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import sys
 from pathlib import Path
@@ -9,15 +10,18 @@ from types import ModuleType
 
 from symgrad.cell import Cell
 from symgrad.cells import catalogue_cell
-from symgrad.errors import NotSupportedYet, SymgradError, UsageError
+from symgrad.errors import SymgradError, UsageError
+from symgrad.parse import read_cell_file
 
 
 def load_cell(text: str) -> Cell:
-    """A cell of the catalogue, or ``FILE.py:NAME``, imported as the user's own program.
+    """A cell of the catalogue, ``FILE.py:NAME``, ``FILE.cell`` or ``FILE.tex``.
+
+    A Python file is imported as the user's own program; text and LaTeX are data.
 
     Raises:
         UsageError: there is no such cell, file or name.
-        NotSupportedYet: a text or LaTeX file of equations.
+        ParseError, DeclarationError: the equations in the file cannot be read.
     """
     path, separator, name = text.rpartition(":")
     if separator and path.endswith(".py"):
@@ -31,10 +35,7 @@ def load_cell(text: str) -> Cell:
     if text.endswith(".py"):
         raise UsageError(f"name the cell in the file as well: {text}:NAME")
     if text.endswith((".cell", ".tex")):
-        raise NotSupportedYet(
-            f"{text}: cells from text and LaTeX files are not supported yet; declare the cell in "
-            "Python and name it as FILE.py:NAME"
-        )
+        return read_cell_file(text)
     return catalogue_cell(text)
 
 
@@ -61,3 +62,10 @@ def load_module(path: Path) -> ModuleType:
     finally:
         sys.path.pop(0)
     return module
+
+
+def passage(cell: Cell, options: argparse.Namespace) -> Cell:
+    """The cell with one matrix on a concatenation, or one for each part, where that is asked."""
+    if options.concatenated:
+        return cell.concatenated()
+    return cell.separated() if options.separated else cell

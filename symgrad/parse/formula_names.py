@@ -1,0 +1,157 @@
+"""The names in a formula: those of a cell, its adjoints, times, and what the caller adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from symgrad.cell import Cell
+from symgrad.lang.affine import Affine, as_affine, symbol
+from symgrad.lang.nodes import Name, Node, Param, Signal
+from symgrad.ops import GENERIC
+from symgrad.parse.errors import ParseError, Source, did_you_mean
+from symgrad.parse.expressions import Expr, Index, Ref, Special
+from symgrad.parse.functions import FUNCTIONS, always_generic
+from symgrad.parse.names import NameReader
+from symgrad.parse.scope import unknown_function
+from symgrad.parse.spelling import Name as Written
+from symgrad.parse.spelling import Spelling, affine_of
+from symgrad.parse.tree import Frac, Group, Tree
+
+_ADJOINTS = {"lambda": "lam", "lam": "lam", "delta": "delta", "dl": "dl", "target": "target"}
+
+
+class FormulaNameReader(NameReader):
+    """In a formula a superscript that is a time is a power, unless it stands in parentheses."""
+
+    def acts(self, name: Written, item: Tree) -> bool:
+        if isinstance(item, Group) and item.bracket in ("(", "<", "["):
+            return False
+        if isinstance(item, Frac):
+            return True
+        adjoint = name.spelling.base in _ADJOINTS
+        return super().acts(name, item) or (
+            not adjoint and affine_of(item, self.letters) is not None
+        )
+
+
+class FormulaScope:
+    """Looks names up: the longest declared name, then its time."""
+
+    def __init__(
+        self,
+        source: Source,
+        reader: NameReader,
+        cell: Cell,
+        extra: Iterable[Node],
+        letters: frozenset[str],
+    ) -> None:
+        self.source, self.reader, self.cell, self.letters = source, reader, cell, letters
+        self.timeless: dict[str, Node] = {p.name: p for p in cell.params}
+        self.signals: dict[str, Node] = {s.name: s for s in (*cell.signals, *cell.inputs)}
+        for node in extra:
+            if isinstance(node, Signal) or (isinstance(node, Name) and node.time is not None):
+                self.signals[node.name] = node
+            elif isinstance(node, Param | Name):
+                self.timeless[node.name] = node
+        self.sizes = frozenset(cell.size_names) - self.timeless.keys()
+        #: The node that a name of an expression means.
+        self.nodes: dict[str, Node] = {}
+
+    def error(self, message: str, name: Written) -> ParseError:
+        return self.source.error(message, name.at, name.end)
+
+    def refer(self, name: Written) -> Expr:
+        """The parameter, the signal at its time, or the time that a name means.
+
+        Raises:
+            ParseError: there is no such name; the nearest one is suggested.
+        """
+        node = self.find(name)
+        if node is not None:
+            key = f"{type(node).__name__} {node!r}"
+            self.nodes[key] = node
+            return Ref(name=key, at=name.at, end=name.end)
+        plain = name.spelling.plain
+        if plain == "𝟏":
+            return Special(kind="ones", at=name.at, end=name.end)
+        if plain == "I" and name.time is None:
+            return Special(kind="identity", at=name.at, end=name.end)
+        if name.time is None and (plain in self.letters or plain in self.sizes):
+            return Index(form=symbol(plain), at=name.at, end=name.end)
+        raise self._unknown(plain, name)
+
+    def _unknown(self, plain: str, name: Written) -> ParseError:
+        if plain in self.signals and name.time is None:
+            return self.error(
+                f"{plain} is a signal and needs a time: {plain}_t, {plain}_T or {plain}_0", name
+            )
+        if plain in self.timeless:
+            return self.error(f"{plain} is a parameter and has no time", name)
+        known = [*self.timeless, *self.signals]
+        return self.error(
+            f"{self.cell.name} declares no {plain}: {did_you_mean(plain, known, cutoff=0.5)}"
+            f"it has the signals {', '.join(self.signals)} and the parameters "
+            f"{', '.join(self.timeless) or 'none'}",
+            name,
+        )
+
+    def find(self, name: Written) -> Node | None:
+        """The node of a name, None where there is none."""
+        spelling, time = name.spelling, name.time
+        adjoint = _ADJOINTS.get(spelling.base, "")
+        if spelling.uppers[-1:] == ("star",):
+            adjoint = "target"
+            return self._signal(replace(spelling, uppers=spelling.uppers[:-1]), time, adjoint)
+        found = self._plain(spelling, time, "")
+        if found is None and adjoint and (spelling.labels or spelling.uppers):
+            words = (*spelling.uppers, *spelling.labels)
+            base, *labels = (word.lstrip("\\") for word in words)
+            inner = Spelling(base, (), tuple(labels))
+            return self._plain(inner, time, adjoint)
+        return found
+
+    def _plain(self, spelling: Spelling, time: Affine | None, adjoint: str) -> Node | None:
+        if time is None and not adjoint and spelling.plain in self.timeless:
+            return self.timeless[spelling.plain]
+        found = self._signal(spelling, time, adjoint)
+        if found is None and time is not None and len(time.terms) == 1 and not time.const:
+            # W_k of a parameter W_k: k is no time there.
+            ((letter, count),) = time.terms
+            longer = f"{spelling.plain}_{letter}"
+            if count == 1 and not adjoint:
+                return self.timeless.get(longer)
+        return found
+
+    def _signal(self, spelling: Spelling, time: Affine | None, adjoint: str) -> Node | None:
+        if time is None and spelling.labels:
+            # h_T, h_0, and in plain text x_k: the time is the last label.
+            last = spelling.labels[-1].lstrip("\\")
+            spelling = replace(spelling, labels=spelling.labels[:-1])
+            if last in self.letters:
+                time = symbol(last)
+            elif last.isdigit() and len(last) < 7:
+                time = as_affine(int(last))
+        node = self.signals.get(spelling.plain)
+        if time is None or node is None:
+            return None
+        if isinstance(node, Signal):
+            return Signal((node.name, time, adjoint), (), node.shape)
+        return None if adjoint else Name((node.key[0], time, node.key[2]), (), node.shape)
+
+    def function(self, name: Written, applied: bool) -> tuple[str, bool] | None:
+        """As ``Scope.function``."""
+        spelling = name.spelling
+        plain = replace(spelling, primes=0).plain
+        if name.time is not None or self.find(name) is not None:
+            return None
+        primes = "'" * spelling.primes
+        if plain in FUNCTIONS and not primes:
+            return plain, False
+        if applied and (plain in GENERIC or always_generic(plain)):
+            return plain + primes, True
+        if applied and (name.function or (len(spelling.base) > 1 and spelling.is_bare)):
+            if plain in self.letters:
+                return None
+            raise unknown_function(self.source, name)
+        return None
