@@ -116,7 +116,7 @@ def test_the_gradient_of_cross_entropy_takes_any_targets() -> None:
     """∂ℓ/∂o = sum(y) p - y, which is p - y only for targets that sum to 1."""
     cell = with_loss(CATALOGUE["rnn"], "cross_entropy")
     (adjoint,) = [e for e in backward(cell, summed(cell)).equations if e.target.label == "lam_y"]
-    assert text(adjoint.value) == "-d_t + total(d_t) * p_t"
+    assert text(adjoint.value) == "total(d_t) * p_t - d_t"
     p, o = (next(s for s in cell.signals if s.name == name) for name in "py")
     d = cell.inputs[-1]
     ell = cell.output
@@ -157,6 +157,16 @@ def test_expanded_forms_of_losses(reading: str) -> None:
         form = derive(cell, objective.signal, cell.params[1], objective)
         assert form.first_horizon == 1
         assert verdict_of(cell, form).status == "checked"
+
+
+def test_a_mean_and_decay_are_printed() -> None:
+    cell = with_loss(CATALOGUE["rnn"], "squared")
+    shown = str(backward(cell, summed(cell).over_mean().with_decay(cell.params[0])))
+    assert "L = (1/2) ρ sum(W_x ⊙ W_x) + (1/T) ∑_{t=1}^T ℓ_t\n" in shown
+    assert "dL/dW_x = ρ W_x + ∑_{t=1}^T δ_t^h x_t^⊤\n" in shown
+    generic = str(backward(CATALOGUE["rnn"], loss(CATALOGUE["rnn"], mean=True)))
+    assert "L = (1/T) ∑_{t=1}^T ℓ_t(y_t)\n" in generic
+    assert "λ_T^h = (1/T) W_y^⊤ (∂ℓ_T/∂y_T)" in generic
 
 
 def test_a_mean_is_no_sum() -> None:

@@ -43,7 +43,7 @@ def pull_back(value: Node, cotangent: Node, *, at: Node | None = None) -> dict[N
         parts = received.get(node)
         if not parts:
             continue
-        total = parts[0] if len(parts) == 1 else OPERATORS["add"](*parts)
+        total = parts[0] if len(parts) == 1 else OPERATORS["add"](*_positive_first(parts))
         if isinstance(node, Signal | Param):
             leaves[node] = total
             continue
@@ -53,6 +53,15 @@ def pull_back(value: Node, cotangent: Node, *, at: Node | None = None) -> dict[N
     # In the order in which the leaves stand in the formula.
     order: list[Node] = [*signals_in(value), *params_in(value)]
     return {leaf: leaves[leaf] for leaf in order if leaf in leaves}
+
+
+def _positive_first(parts: list[Node]) -> list[Node]:
+    """What is subtracted comes last: p - y, not -y + p."""
+
+    def negative(part: Node) -> bool:
+        return isinstance(part, Apply) and part.head.name == "neg"
+
+    return sorted(parts, key=negative)
 
 
 def _parts(node: Node, answer: Node, cotangent: Node) -> list[Node]:
@@ -111,13 +120,12 @@ def jacobian(value: Node, wrt: Node, *, at: Node | None = None) -> Node:
         elif (product := _as_elementwise(node)) is not None and node.args[0] in moving:
             found = of(product)
         else:
-            found = OPERATORS["add"](
-                *[
-                    OPERATORS["matmul"](_factor(node, i, answer), of(argument))
-                    for i, argument in enumerate(node.args)
-                    if argument in moving
-                ]
-            )
+            parts = [
+                OPERATORS["matmul"](_factor(node, i, answer), of(argument))
+                for i, argument in enumerate(node.args)
+                if argument in moving
+            ]
+            found = OPERATORS["add"](*_positive_first(parts))
         known[node] = found
         return found
 

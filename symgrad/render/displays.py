@@ -32,9 +32,11 @@ from symgrad.render.breaking import break_lines
 from symgrad.render.graph_picture import picture
 from symgrad.render.inline import read_math
 from symgrad.render.latex_math import latex
-from symgrad.render.layout import Big, Box, Fence, Frac, Number, Op, Row, Script, Words
+from symgrad.render.layout import Big, Box, Fence, Frac, Ident, Number, Op, Row, Script, Words
 from symgrad.render.mathml import mathml
 from symgrad.render.notation import Reading, affine_box, box, sum_box
+from symgrad.render.notation_names import in_row
+from symgrad.render.notation_products import terms_of
 from symgrad.render.svg import svg
 from symgrad.render.text_math import unicode_text
 
@@ -83,7 +85,13 @@ def _gradient_statements(gradient: Gradient) -> Iterator[Statement]:
         yield from _in_time(entry, gradient.adjoints[entry.name], reading)
     for param in cell.params:
         term = gradient.terms[param.name]
-        total = box(const(0)) if is_zero(term) else sum_box("t", 1, T, term, reading=reading)
+        parts: list[Box] = []
+        if param.name in gradient.extra:
+            parts = [box(gradient.extra[param.name], reading=reading)]
+        if not is_zero(term):
+            parts += [Op("+")] if parts else []
+            parts.append(sum_box("t", 1, T, term, reading=reading))
+        total = in_row(*parts) if parts else box(const(0))
         yield Statement(box(derivative("gradient", name("L"), param)), total)
 
 
@@ -103,7 +111,18 @@ def _in_time(signal_t: Signal, value: Node, reading: Reading) -> Iterator[Statem
 
 
 def _objective(gradient: Gradient) -> Box:
-    """The right-hand side of L = …: the final value, its sum over time, or the losses."""
+    """The right-hand side of L = …: the losses, their mean where it is one, and weight decay."""
+    found: list[Box] = []
+    for _, term in terms_of(gradient.objective.penalty):
+        if not is_zero(term):
+            found += [box(term, reading=gradient.cell.reading), Op("+")]
+    if gradient.objective.mean:
+        found += [Frac(Number("1"), Ident("T")), Op("", "invisible")]
+    return in_row(*found, _losses(gradient))
+
+
+def _losses(gradient: Gradient) -> Box:
+    """The final value, its sum over time, or the losses of the steps."""
     objective, reading = gradient.objective, gradient.cell.reading
     final = objective.when == "final"
     looked_at = objective.signal.at(T) if final else objective.signal
