@@ -605,5 +605,43 @@ def test_files_that_give_no_cell(refused, tmp_path: Path, text: str, words: str)
 
 
 @pytest.mark.parametrize("suffix", [".cell", ".tex"])
-def test_text_files_of_equations_are_not_read_yet(refused, suffix: str) -> None:
-    assert "not supported yet" in refused("cells", f"cell{suffix}")
+def test_a_file_of_equations_that_is_not_there(refused, suffix: str) -> None:
+    assert f"no file cell{suffix}" in refused("cells", f"cell{suffix}")
+
+
+def test_a_file_of_equations_that_cannot_be_read(run, tmp_path: Path) -> None:
+    path = tmp_path / "bad.tex"
+    path.write_text("h_t = \\tnah(W x_t + U h_{t-1})")
+    found = run("derive", str(path), "--of", "h_T", "--wrt", "W")
+    assert (found.code, found.out) == (2, "")
+    assert "bad.tex:1:7" in found.err
+    assert "did you mean \\tanh?" in found.err
+
+
+def test_losses_on_the_command_line(run) -> None:
+    found = run("derive", "lstm", "--of", "L", "--wrt", "U_f", "--readout", "--loss", "squared",
+                "--form", "recursive")  # fmt: skip
+    assert found.code == 0
+    assert "y_t = W_y h_t + b_y" in found.out
+    assert "λ_t^y = y_t - d_t" in found.out
+    found = run("derive", "rnn", "--of", "L", "--wrt", "w_h", "--mean", "--decay", "all",
+                "--scalar")  # fmt: skip
+    assert found.code == 0
+    assert "dL/dw_h = ρ w_h + (1/T)" in found.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("rnn", "--of", "h_T", "--wrt", "W_h", "--loss", "squared"), "about L"),
+        (("rnn", "--of", "h_T", "--wrt", "W_h", "--mean"), "about L"),
+        (("rnn", "--of", "L", "--wrt", "W_h", "--decay", "Q"), "declares no 'Q'"),
+        (
+            ("rnn", "--of", "L", "--wrt", "W_h", "--loss", "squared", "--mean", "--objective",
+             "final"),  # fmt: skip
+            "a sum of losses",
+        ),
+    ],
+)
+def test_losses_that_make_no_sense(refused, arguments: tuple[str, ...], words: str) -> None:
+    assert words in refused("derive", *arguments)

@@ -30,6 +30,7 @@ from symgrad.lang.algebra import Floats, Multiprecision, some_function
 from symgrad.lang.nodes import Node
 from symgrad.lang.program import Inputs, Runner
 from symgrad.ops import (
+    GENERIC,
     PRIMITIVES,
     absolute,
     activation,
@@ -273,6 +274,7 @@ def test_every_primitive_of_the_table_is_tried() -> None:
         for name in PRIMITIVES
         if name.removesuffix("_0").removesuffix("_half").removesuffix("_1").rstrip("'")
         not in families
+        and name.rstrip("'") not in GENERIC
     }
     assert missing == set()
 
