@@ -637,8 +637,18 @@ def test_losses_on_the_command_line(run) -> None:
         (("rnn", "--of", "h_T", "--wrt", "W_h", "--mean"), "about L"),
         (("rnn", "--of", "L", "--wrt", "W_h", "--decay", "Q"), "declares no 'Q'"),
         (
-            ("rnn", "--of", "L", "--wrt", "W_h", "--loss", "squared", "--mean", "--objective",
-             "final"),  # fmt: skip
+            (
+                "rnn",
+                "--of",
+                "L",
+                "--wrt",
+                "W_h",
+                "--loss",
+                "squared",
+                "--mean",
+                "--objective",
+                "final",
+            ),
             "a sum of losses",
         ),
     ],

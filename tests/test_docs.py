@@ -22,7 +22,7 @@ CONSOLE = [
 
 
 def test_there_are_pages() -> None:
-    assert len(PAGES) >= 2
+    assert len(PAGES) >= 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

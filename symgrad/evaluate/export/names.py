@@ -19,7 +19,13 @@ class Names:
     """One identifier per thing; never a keyword, a builtin, or a name of the code's own."""
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
-        self._used = {*keyword.kwlist, *keyword.softkwlist, *(set(dir(builtins)) - {"_"}), *_OWN, *reserved}
+        self._used = {
+            *keyword.kwlist,
+            *keyword.softkwlist,
+            *(set(dir(builtins)) - {"_"}),
+            *_OWN,
+            *reserved,
+        }
         self._known: dict[Hashable, str] = {}
 
     def of(self, thing: Hashable, wanted: str) -> str:
