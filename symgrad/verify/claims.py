@@ -2,34 +2,29 @@
 
 A claim is evaluated modulo 2^61 - 1 for a range of T and some sizes: linear in T, and
 it sees what floating point cannot. Agreement is ``checked`` with an error bound from
-the degrees; a difference is ``refuted`` once it is confirmed with 60 and more digits.
+the degrees; a difference is ``refuted`` once it is confirmed with 60 and more digits,
+with the smallest T, then the smallest sizes, then simple numbers as its witness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import log2
-from typing import Any, Protocol
+from typing import Any
 
-import mpmath
 import numpy as np
 
-from symgrad.errors import OutsideDomain
-from symgrad.lang.algebra import (
-    MERSENNE_61,
-    Algebra,
-    Multiprecision,
-    PrimeField,
-    Value,
-    is_array,
-)
+from symgrad.lang.algebra import MERSENNE_61, PrimeField
 from symgrad.verify.degree import Degree, Degrees, error_bound
-from symgrad.verify.sampling import Sampler, residues, simple_fraction
-from symgrad.verify.verdict import Verdict, Witness
-
-#: Both sides at horizon T, a list of values each (one per value of the free times).
-Session = Callable[[int], tuple[list[Value], list[Value]]]
+from symgrad.verify.reproduce import reproducible
+from symgrad.verify.sampling import Claim as Claim
+from symgrad.verify.sampling import Sampler, residues
+from symgrad.verify.sampling import Session as Session
+from symgrad.verify.special import NotMet, special_claims
+from symgrad.verify.verdict import Verdict
+from symgrad.verify.witness import find
 
 HORIZONS: tuple[int, ...] = tuple(range(51))
 LARGEST_ERROR = 2.0**-40
@@ -37,16 +32,8 @@ LARGEST_ERROR = 2.0**-40
 OTHER_PRIMES = (2**61 - 31, 2**61 - 45)
 _MOST_POINTS = 6
 _MOST_DRAWS = 20
-_POINTS_CONFIRMED = 8
-_MOST_POINTS_CONFIRMED = 40
-
-
-class Claim(Protocol):
-    """Two sides that can be evaluated in any algebra."""
-
-    def session(self, algebra: Algebra, sampler: Sampler) -> Session:
-        """Both sides for one set of values, as a function of T."""
-        ...
+#: Sizes below those of a difference that are tried for a smaller witness.
+_MOST_SIZES = 64
 
 
 @dataclass(frozen=True)
@@ -80,6 +67,24 @@ class Scope:
 
 def check(claim: Claim, scope: Scope) -> Verdict:
     """``checked``, ``refuted`` with the smallest T and sizes of the scope, or ``undecided``."""
+    try:
+        verdict = _checked(claim, scope)
+        for words, special in special_claims(claim) if verdict.holds else ():
+            there = _checked(special, scope)
+            if not there.holds:
+                return replace(there, how=(*there.how, f"where {words}"))
+            verdict = replace(verdict, how=(*verdict.how, f"and where {words}"))
+        return verdict
+    except NotMet as error:
+        reason = f"the case {error} is met by no random point, so it was not evaluated"
+    except KeyError as error:
+        reason = f"a side has no value, such as outside of the run: {error.args[0]}"
+    except ArithmeticError as error:
+        reason = str(error)
+    return Verdict("undecided", scope.words(), (reason,))
+
+
+def _checked(claim: Claim, scope: Scope) -> Verdict:
     worst = 0.0
     points = 0
     if not scope.horizons:
@@ -100,14 +105,11 @@ def check(claim: Claim, scope: Scope) -> Verdict:
         # One more point with another prime, for a few T: it sees multiples of the first prime.
         few = replace(scope, horizons=scope.horizons[:3])
         for point, part in [*((i, scope) for i in range(needed)), (needed, few)]:
-            try:
-                found = _first_difference(claim, part, dict(sizes), point, other=part is few)
-            except ZeroDivisionError as error:
-                return Verdict("undecided", scope.words(), (str(error),))
+            found = _first_difference(claim, part, dict(sizes), point, other=part is few)
             if found == ():
                 return Verdict("undecided", scope.words(), ("there is no time to evaluate it at",))
             if found is not None:
-                return _confirm(claim, scope, found[0], dict(sizes))
+                return _refuted(claim, scope, found[0], sizes)
     return Verdict(
         "checked",
         scope.words(),
@@ -169,28 +171,26 @@ def _first_difference(
     raise ZeroDivisionError(f"a denominator vanished at {_MOST_DRAWS} random points")
 
 
-def _confirm(claim: Claim, scope: Scope, horizon: int, sizes: Mapping[str, int]) -> Verdict:
-    """Confirm a difference: it must stay the same when the digits are doubled."""
-    # The logarithm of a negative number, a derivative at a kink: another point. Most cells
-    # have none of these, and then the first point serves.
-    met = 0
-    for seed in range(_MOST_POINTS_CONFIRMED):
-        if met == _POINTS_CONFIRMED:
-            break
-        used: dict[str, str] = {}
-        before: list[tuple[Any, Any]] | None = None
-        for digits in (60, 120, 240, 480):
-            pairs = _sides(claim, scope, horizon, sizes, seed, digits, used)
-            if pairs is None:
-                break
-            met += before is None
-            found = None if before is None else _gap(before, pairs, digits // 2)
-            if found is not None:
-                values = tuple(sorted((k.replace("@", "_"), v) for k, v in used.items()))
-                witness = Witness(horizon, tuple(sizes.items()), values, *found)
-                how = f"confirmed with {digits // 2} and {digits} digits"
-                return Verdict("refuted", scope.words(), (how,), witness)
-            before = pairs
+def _refuted(
+    claim: Claim, scope: Scope, horizon: int, sizes: tuple[tuple[str, int], ...]
+) -> Verdict:
+    """``refuted`` with the smallest T, then sizes, that confirm it; else ``undecided``."""
+    for place in scope.sizes[scope.sizes.index(sizes) + 1 :]:
+        # Larger sizes may show a difference at a smaller T.
+        below = replace(scope, horizons=tuple(h for h in scope.horizons if h < horizon))
+        found = _differs(claim, below, place)
+        if found is not None:
+            horizon, sizes = found, place
+    for place in _sizes_up_to(sizes):
+        at = replace(scope, horizons=(horizon,))
+        if place != sizes and _differs(claim, at, place) is None:
+            continue
+        at_place = find(claim, horizon, dict(place), scalar=scope.scalar)
+        if at_place is not None:
+            witness, point = at_place
+            how = "exact at simple numbers" if witness.exact else "confirmed at two precisions"
+            shown = reproducible(claim, witness, point, scalar=scope.scalar)
+            return Verdict("refuted", scope.words(), (how,), shown)
     return Verdict(
         "undecided",
         scope.words(),
@@ -201,59 +201,25 @@ def _confirm(claim: Claim, scope: Scope, horizon: int, sizes: Mapping[str, int])
     )
 
 
-def _sides(
-    claim: Claim,
-    scope: Scope,
-    horizon: int,
-    sizes: Mapping[str, int],
-    seed: int,
-    digits: int,
-    used: dict[str, str],
-) -> list[tuple[Any, Any]] | None:
-    """All pairs of entries at a point with short numbers; None where something is divided by 0."""
-    algebra = Multiprecision(digits)
-
-    def source(label: str) -> Value:
-        value = simple_fraction(seed, label)
-        used[label] = str(value)
-        return algebra.const(value)
-
+def _differs(claim: Claim, scope: Scope, sizes: tuple[tuple[str, int], ...]) -> int | None:
+    """The first T of the scope at which the sides differ at one random point."""
     try:
-        session = claim.session(algebra, Sampler(source, sizes, scalar=scope.scalar))
-        left, right = session(horizon)
-    except (ZeroDivisionError, OutsideDomain):
+        found = _first_difference(claim, scope, dict(sizes), 0)
+    except (ArithmeticError, KeyError):
         return None
-    return [p for x, y in zip(left, right, strict=True) for p in _entries(x, y)]
+    return found[0] if found else None
 
 
-def _gap(
-    before: list[tuple[Any, Any]], now: list[tuple[Any, Any]], digits: int
-) -> tuple[str, str] | None:
-    """Both values where their difference is the same at both precisions, and no rounding."""
-    for (a, b), (c, d) in zip(before, now, strict=True):
-        gap = c - d
-        size = max(abs(c), abs(d))
-        stable = abs(gap - (a - b)) * 1000 < abs(gap)
-        if gap and stable and abs(gap) > size * mpmath.mpf(10) ** (10 - digits):
-            return _apart(c, d, 2 * digits)
-    return None
-
-
-def _entries(left: Value, right: Value) -> list[tuple[Any, Any]]:
-    if is_array(left) or is_array(right):
-        first, second = np.broadcast_arrays(left, right)
-        return list(zip(first.ravel(), second.ravel(), strict=True))
-    return [(left, right)]
-
-
-def _apart(left: Any, right: Any, digits: int) -> tuple[str, str]:
-    """Both values with as many digits as it takes to see that they differ."""
-    shown = ("", "")
-    for count in range(12, digits + 1, 4):
-        shown = (str(mpmath.nstr(left, count)), str(mpmath.nstr(right, count)))
-        if shown[0] != shown[1]:
-            break
-    return shown
+def _sizes_up_to(
+    sizes: tuple[tuple[str, int], ...],
+) -> list[tuple[tuple[str, int], ...]]:
+    """Sizes of no larger total, ordered by it, then lexicographically."""
+    total = sum(value for _, value in sizes)
+    names = [name for name, _ in sizes]
+    grid = product(range(1, total - len(names) + 2), repeat=len(names))
+    below = sorted((sum(v), v) for v in grid if sum(v) <= total)
+    found = [tuple(zip(names, values, strict=True)) for _, values in below]
+    return list(dict.fromkeys([*found[:_MOST_SIZES], sizes]))
 
 
 def all_sizes(names: Sequence[str]) -> tuple[tuple[tuple[str, int], ...], ...]:

@@ -90,6 +90,9 @@ def prove_step(
         same = proof.replay()
     except TooManyTerms as error:
         return Verdict("undecided", scope, (f"the normal form of one step: {error}",))
+    except KeyError as error:
+        # A signal after the last step, or one that no run has a value of.
+        return Verdict("undecided", scope, (f"the statement leaves its run: {error.args[0]}",))
     if not same:
         return Verdict(
             "undecided", scope, ("the two sides are different rational functions of the atoms",)

@@ -9,19 +9,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from symgrad.lang.algebra import PrimeField, Value
+from symgrad.lang.algebra import Algebra, PrimeField, Value
 from symgrad.lang.nodes import SCALAR, Node, Shape
 from symgrad.lang.program import Inputs, Program
 
 #: One number from a label: ``w`` or ``W[0,1]`` for a parameter, ``x@3`` for a signal at 3.
 Source = Callable[[str], Value]
 
+#: Both sides at horizon T, a list of values each (one per value of the free times).
+Session = Callable[[int], tuple[list[Value], list[Value]]]
 
-def _digest(seed: int, label: str) -> int:
+
+def digest(seed: int, label: str) -> int:
+    """A number that depends on the seed and the label alone."""
     return int.from_bytes(
         hashlib.blake2b(f"{seed}|{label}".encode(), digest_size=16).digest(), "big"
     )
@@ -29,7 +33,7 @@ def _digest(seed: int, label: str) -> int:
 
 def residues(field: PrimeField) -> Source:
     """Uniform residues of a prime field."""
-    return lambda label: _digest(field.seed + 1, label) % field.prime
+    return lambda label: digest(field.seed + 1, label) % field.prime
 
 
 #: Small numbers for witnesses: short to print, no two products alike by accident.
@@ -38,7 +42,7 @@ _SIMPLE = [Fraction(n, d) for d in (2, 3, 5, 4, 7) for n in (1, -1, 2, -2, 3) if
 
 def simple_fraction(seed: int, label: str) -> Fraction:
     """A short fraction that depends on the label alone."""
-    return _SIMPLE[_digest(seed, label) % len(_SIMPLE)]
+    return _SIMPLE[digest(seed, label) % len(_SIMPLE)]
 
 
 class Sampler:
@@ -81,3 +85,11 @@ class Sampler:
             return cache[key]
 
         return Inputs(params, initial, signals, self.sizes)
+
+
+class Claim(Protocol):
+    """Two sides that can be evaluated in any algebra."""
+
+    def session(self, algebra: Algebra, sampler: Sampler) -> Session:
+        """Both sides for one set of values, as a function of T."""
+        ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 from symgrad.lang.display import Displayable
@@ -15,20 +15,43 @@ STRENGTH: dict[str, int] = {"given": 0, "proved": 1, "checked": 2, "tested": 3}
 
 @dataclass(frozen=True)
 class Witness:
-    """Where two sides differ: the horizon, the sizes, the values put in, both results."""
+    """Where two sides differ: the horizon, the sizes, the values put in, both results.
+
+    Attributes:
+        horizon: T; None where the statement has none.
+        sizes: n, m, … in the vector reading.
+        values: every number put in, zeros included.
+        left, right: both sides there: fractions where ``exact``, else certified decimals.
+        times: the free times of the statement at which they differ.
+        entry: which entry of both sides, counted from 0, where they are matrices.
+        exact: no function had to be rounded: tanh 0 = 0, σ(0) = 1/2, exp 0 = 1.
+        lines: a NumPy program that prints both sides.
+    """
 
     horizon: int | None
     sizes: tuple[tuple[str, int], ...]
     values: tuple[tuple[str, str], ...]
     left: str
     right: str
+    times: tuple[tuple[str, int], ...] = ()
+    entry: tuple[int, int] | None = None
+    exact: bool = False
+    lines: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         where = [] if self.horizon is None else [f"T = {self.horizon}"]
-        where += [f"{name} = {value}" for name, value in self.sizes]
-        where += [f"{name} = {value}" for name, value in self.values]
+        where += [f"{name} = {value}" for name, value in (*self.times, *self.sizes)]
+        where += [f"{name} = {value}" for name, value in self.values if value != "0"]
+        zeros = sum(value == "0" for _, value in self.values)
+        if zeros:
+            where.append("all other values 0" if zeros < len(self.values) else "all values 0")
         place = ", ".join(where) or "everywhere"
-        return f"at {place}: left side {self.left}, right side {self.right}"
+        entry = "" if self.entry is None else f", entry {list(self.entry)}"
+        return f"at {place}{entry}: left side {self.left}, right side {self.right}"
+
+    def numpy_lines(self) -> str:
+        """A short NumPy program that prints the left side and the right side; "" if none."""
+        return "\n".join(self.lines)
 
 
 class Replayable(Protocol):
