@@ -173,8 +173,11 @@ class Evidence:
         checked = self.formula(
             form.left, form.full, times=form.times, first=form.first_horizon, objective=objective
         )
-        if form.recurrence is None or not self.cell.is_scalar or not checked.holds:
-            # What evaluation could not agree with is not worth a proof that may take minutes.
+        if form.recurrence is None or not self.cell.is_scalar:
+            return checked
+        differs = checked.status == "undecided" and "sides differ" in "".join(checked.how)
+        if checked.status == "refuted" or differs:
+            # What evaluation disagrees with is not worth a proof that may take minutes.
             return checked
         return combined(self._induction(form), checked)
 
