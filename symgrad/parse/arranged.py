@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from symgrad.lang.affine import symbol
+from symgrad.lang.affine import Affine, as_affine, symbol
 from symgrad.lang.nodes import (
     OPERATORS,
     Apply,
@@ -46,13 +46,31 @@ def _name(node: Node) -> str:
 
 
 def _sum(node: Node) -> Node:
-    terms: list[Node] = []
+    found: list[Node] = []
     for term in node.args:
-        terms += term.args if _name(term) == "add" else (term,)
+        found += term.args if _name(term) == "add" else (term,)
+    # T - 1 prints alike as one time and as a time less a number.
+    forms = [_time_in(term) for term in found]
+    terms = [term for term, form in zip(found, forms, strict=True) if form is None]
+    times = sum([form for form in forms if form is not None], as_affine(0))
+    if times != as_affine(0) or not terms:
+        terms.append(index_value(times))
     total = terms[0]
     for term in terms[1:]:
         total = OPERATORS["add"](total, term)
     return total
+
+
+def _time_in(term: Node) -> Affine | None:
+    """A time or a whole number as an affine form."""
+    if isinstance(term, IndexValue):
+        return term.form
+    if isinstance(term, Const) and term.value.denominator == 1:
+        return as_affine(int(term.value))
+    if isinstance(term, Apply) and _name(term) == "neg":
+        inner = _time_in(term.args[0])
+        return None if inner is None else -inner
+    return None
 
 
 def _factors(node: Node) -> tuple[Fraction, list[Node], list[Node], str]:

@@ -66,18 +66,22 @@ class Items:
 
 
 def at_of(part: Any) -> int:
+    """Where a token or a tree begins."""
     return int(part.start_pos or 0) if isinstance(part, Token) else int(part.at)
 
 
 def end_of(part: Any) -> int:
+    """Where a token or a tree ends."""
     return int(part.end_pos or 0) if isinstance(part, Token) else int(part.end)
 
 
 def trees_in(parts: list[Any]) -> list[Tree]:
+    """The trees among the parts of a rule."""
     return [part for part in parts if isinstance(part, Tree)]
 
 
 def depth_of(trees: list[Tree], more: int = 1) -> int:
+    """How deep something nests that holds the trees."""
     return more + max((tree.depth for tree in trees), default=0)
 
 
@@ -186,6 +190,8 @@ class AtomBuilder(Transformer[Token, list[Any]]):
         font = FONTS.get(macro, macro)
         if len(text) == 1 or macro in WORD_FONTS:
             labels = [label for label in re.split(r"[ -]+|\\_", text) if label]
+            if text == "1" and font in ("bold", "blackboard"):
+                return Atom(base="𝟏", font=font, **place)
             if text.isdigit() or not labels:
                 return Num(value=Fraction(text or "0"), text=text, **place)
             return Atom(base=labels[0], labels=tuple(labels[1:]), font=font, **place)
@@ -257,7 +263,7 @@ class AtomBuilder(Transformer[Token, list[Any]]):
             return Scripted(base=base, scripts=inner.scripts, **self.place(parts, inner.depth))
         if font and isinstance(inner, Num):
             if inner.value == 1 and font in ("bold", "blackboard"):
-                return Atom(base="𝟏", **self.place(parts, 1))
+                return Atom(base="𝟏", font=font, **self.place(parts, 1))
             return inner
         if font and isinstance(inner, Juxt):
             factors = tuple(self._decorate(f, [f], font=font) for f in inner.factors)

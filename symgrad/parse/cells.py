@@ -130,7 +130,8 @@ class _CellReader:
             if spelling.plain in listed:
                 self.scope.entry(Name(spelling, "", _t, (), tree.at, tree.end), "input")
                 continue
-            near = did_you_mean(spelling.plain, list(known.values()))
+            free = [name for other, name in known.items() if other not in self.scope.declared]
+            near = did_you_mean(spelling.plain, free)
             raise self.source.error(
                 f"{spelling.plain} is declared, but no equation uses it: {near}remove the "
                 "declaration, or use the name",

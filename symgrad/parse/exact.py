@@ -53,7 +53,7 @@ class TextWriter:
                         return name, ATOM
                 raise self.impossible(node)
             case Full():
-                return self.full(node), ATOM
+                return self.full(node)
             case Power():
                 return self.power(node)
             case Block():
@@ -87,12 +87,12 @@ class TextWriter:
     def signal(self, node: Signal) -> str:
         return f"{node.name}_t" if node.time == t else f"{node.name}_{{t-1}}"
 
-    def full(self, node: Full) -> str:
+    def full(self, node: Full) -> _Part:
         if node.kind == "identity":
-            return "I"
-        if node.kind == "ones" and node.shape[1] == ONE:
-            return self.ones
-        raise self.impossible(node)
+            return "I", ATOM
+        if node.shape[1] != ONE:
+            raise self.impossible(node)
+        return (self.ones, ATOM) if node.kind == "ones" else (f"0 {self.times} {self.ones}", LOOSE)
 
     ones = "𝟏"
 
@@ -188,7 +188,8 @@ class TextWriter:
 class LatexWriter(TextWriter):
     """The same formulas in LaTeX, spelt out where the render layer would rearrange them."""
 
-    ones = r"\mathbf{1}"
+    # A bold 1 is a literal that broadcasts; this one has a size.
+    ones = r"\mathbb{1}"
     times = r"\odot"
     at = r"\,"
 

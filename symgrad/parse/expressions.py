@@ -20,6 +20,8 @@ class Expr:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Number(Expr):
+    """A literal."""
+
     value: Fraction
 
 
@@ -72,14 +74,17 @@ class Entrywise(Expr):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Raised(Expr):
+    """A power: of a square matrix the matrix power, else entry by entry."""
+
     base: Expr
     exponent: Affine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Transposed(Expr):
+    """A transpose; ``letter``: written with T, which is the horizon as well."""
+
     body: Expr
-    #: Written with the letter T, which is the horizon as well.
     letter: bool = False
 
 
@@ -140,6 +145,8 @@ class Compared(Expr):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ByCases(Expr):
+    """A function by cases: the first whose conditions all hold; the last has none."""
+
     rows: tuple[tuple[Expr, tuple[Compared, ...]], ...]
 
 

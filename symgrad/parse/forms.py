@@ -313,7 +313,7 @@ class Forms:
         acts = "entries" if expr.generic else FUNCTIONS[expr.function].acts
         if acts == "entries":
             return self.visit(expr.args[0], place)
-        if acts == "pair":
+        if acts in ("pair", "many"):
             known = joined([self.visit(a, "") for a in expr.args if not _bare(a)] or ["S"])
             inner: Place = "+C" if known == "C" and place == "⊙" else "flat"
             return joined([self.visit(a, inner) if _bare(a) else known for a in expr.args])

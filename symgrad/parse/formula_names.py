@@ -73,7 +73,7 @@ class FormulaScope:
             self.nodes[key] = node
             return Ref(name=key, at=name.at, end=name.end)
         plain = name.spelling.plain
-        if plain == "𝟏":
+        if name.spelling.base == "𝟏":
             return Special(kind="ones", at=name.at, end=name.end)
         if plain == "I" and name.time is None:
             return Special(kind="identity", at=name.at, end=name.end)
@@ -88,11 +88,12 @@ class FormulaScope:
             )
         if plain in self.timeless:
             return self.error(f"{plain} is a parameter and has no time", name)
-        known = [*self.timeless, *self.signals]
+        params = [key for key, node in self.timeless.items() if isinstance(node, Param)]
+        known = [*params, *self.signals]
         return self.error(
             f"{self.cell.name} declares no {plain}: {did_you_mean(plain, known, cutoff=0.5)}"
             f"it has the signals {', '.join(self.signals)} and the parameters "
-            f"{', '.join(self.timeless) or 'none'}",
+            f"{', '.join(params) or 'none'}",
             name,
         )
 

@@ -249,6 +249,13 @@ class _FormulaResolver(Resolver):
             or len(above.items) != 1
         ):
             raise self.error("expected both limits of a sum over time: sum_{k=1}^{T}", tree)
+        body = tree.body
+        if tree.word and isinstance(body, Chain) and isinstance(body.operands[0], Group):
+            raise self.error(
+                f"{tree.kind}_{{…}} (a) {body.operators[0]} b can end after (a) and after b: put "
+                "parentheses around the whole product, or around the sum",
+                body,
+            )
         lower = affine_of(bound.right, self.reader.letters)
         upper = affine_of(above.items[0], self.reader.letters)
         if lower is None or upper is None:
@@ -312,7 +319,12 @@ class _FormulaResolver(Resolver):
         return None if found is None else self.scripted(found, bars)
 
     def takes_time(self, name: Name) -> bool:
-        return super().takes_time(name) and name.spelling.plain in self.scope.signals
+        plain = name.spelling.plain
+        return (
+            super().takes_time(name)
+            and plain in self.scope.signals
+            and plain not in self.scope.timeless
+        )
 
     def _derivative(self, over: Tree, under: Tree, tree: Tree) -> Expr | None:
         """``dh_T/dw``, ``∂⁺h_t/∂⁺h_{t-1}``, ``∂ℓ_t/∂y_t``; None for an ordinary quotient."""

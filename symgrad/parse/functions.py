@@ -9,7 +9,7 @@ from typing import Any
 
 import symgrad.ops as ops
 from symgrad.errors import NotSupportedYet
-from symgrad.lang.nodes import Node
+from symgrad.lang.nodes import OPERATORS, Node
 from symgrad.parse.letters import words
 
 _KINKS: dict[str, Any] = {"0": 0, "half": Fraction(1, 2), "1": 1}
@@ -19,7 +19,7 @@ _KINKS: dict[str, Any] = {"0": 0, "half": Fraction(1, 2), "1": 1}
 class Function:
     """One function: its name in ``symgrad.ops``, its arguments, what it does to shapes.
 
-    ``acts``: ``entries`` (entry by entry), ``pair`` (two operands, entry by entry),
+    ``acts``: ``entries`` (entry by entry), ``pair`` (two operands, entry by entry), ``many``,
     ``column`` (a column to a column), ``reduce`` (to a scalar), ``dot``, ``outer``, ``diag``.
     """
 
@@ -27,9 +27,13 @@ class Function:
     acts: str
     kink: Any = None
 
-    @property
-    def arity(self) -> int:
-        return 2 if self.acts in ("pair", "dot", "outer") else 1
+    def takes(self, count: int) -> str:
+        """Empty where it takes so many arguments, else how many it takes."""
+        if self.acts == "many":
+            return "" if count >= 2 else "at least 2 arguments"
+        wanted = 2 if self.acts in ("pair", "dot", "outer") else 1
+        plural = "s" if wanted > 1 else ""
+        return "" if count == wanted else f"{wanted} argument{plural}"
 
     def apply(self, *args: Node) -> Node:
         """The node of one call.
@@ -37,6 +41,8 @@ class Function:
         Raises:
             NotSupportedYet: symgrad has no such operation.
         """
+        if self.acts == "many":
+            return OPERATORS[self.operation](*args)
         build: Callable[..., Node] | None = getattr(ops, self.operation, None)
         if build is None:
             raise NotSupportedYet(f"{self.operation} is not supported yet")
@@ -66,6 +72,9 @@ def _table() -> dict[str, Function]:
                 table[f"{name}_{suffix}"] = Function(operation, acts, kink)
     table |= {
         "softmax": Function("softmax", "column"),
+        # Sums and products that are no chains of two, which some constructions make.
+        "add": Function("add", "many"),
+        "mul": Function("mul", "many"),
         "variance": Function("variance", "reduce"),
         "var": Function("variance", "reduce"),
         "logsumexp": Function("logsumexp", "reduce"),

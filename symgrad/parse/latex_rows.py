@@ -10,6 +10,7 @@ import re
 
 from symgrad.parse.errors import Source
 from symgrad.parse.grammar import macro_at
+from symgrad.parse.latex_delimiters import SIZED, Delimiters
 from symgrad.parse.latex_pieces import Break, assembled, has_relation
 from symgrad.parse.latex_words import LAYOUT, MACROS, PROSE, SPACES, SUGGESTED, WITH_ARGUMENT
 from symgrad.parse.rows import (
@@ -22,10 +23,6 @@ from symgrad.parse.rows import (
 )
 
 _GRID = re.compile(r"[bpvBV]?(small)?matrix|d?cases")
-_DELIMITER = (
-    r"(\\[{}|]|\\[lr]?[vV]ert(?![A-Za-z])|\\[lr](brace|brack|angle)(?![A-Za-z])|[()\[\]|./<>])"
-)
-_SIZED = re.compile(r"\\(left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])\s*" + _DELIMITER)
 _BEGIN = re.compile(r"\\(begin|end)\s*\{([^{}]*)\}")
 _TEXT = re.compile(r"\\(text|mbox|textrm|textnormal|textit|textbf|hbox|intertext)\s*\{([^{}]*)\}")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
@@ -40,22 +37,20 @@ _MOST_BRACES = 50
 _MOST_NESTED = 20
 
 
-class LatexRows:
+class LatexRows(Delimiters):
     """One pass over a text; ``rows`` is what comes out."""
 
     def __init__(self, source: Source, *, formula: bool = False) -> None:
         check_size(source)
-        self.source, self.text, self.formula = source, source.text, formula
-        self.out = list(source.text)
+        super().__init__(source)
+        self.text, self.formula = source.text, formula
         self.rows = Rows(source, "")
         self.breaks: list[Break] = []
         self.environments: list[tuple[str, int]] = []
-        self.sized: list[tuple[str, int]] = []
         #: Remarks below braces: from here, to there.
         self.skipped: dict[int, int] = {}
         #: Where formulas in running text begin; those without a relation are only mentioned.
         self.inline: set[int] = set()
-        self.open_bars: dict[str, int | None] = {"|": None, "‖": None}
 
     def read(self) -> Rows:
         self._comments()
@@ -83,11 +78,6 @@ class LatexRows:
                 word.start(),
                 word.end(1),
             )
-
-    def blank(self, start: int, end: int) -> None:
-        for i in range(start, min(end, len(self.out))):
-            if self.out[i] != "\n":
-                self.out[i] = " "
 
     # ---- the outside ------------------------------------------------------------------
 
@@ -132,7 +122,7 @@ class LatexRows:
             self.blank(at, at + 1)
             self.breaks.append((at, "soft"))
         elif character in "|‖":
-            self._bar(at, at + 1, character)
+            self.bar(at, at + 1, character)
         elif text.startswith("{}", at):
             self.blank(at, at + 2)
             return at + 2
@@ -170,9 +160,9 @@ class LatexRows:
         if pair == "\\\\" or re.match(r"\\(newline|cr)(?![A-Za-z])", text[at : at + 9]):
             return self._row_end(text, at)
         if pair == "\\|":
-            self._bar(at, at + 2, "‖")
+            self.bar(at, at + 2, "‖")
             return at + 2
-        if pair in ("\\{", "\\}"):
+        if pair in ("\\{", "\\}", "\\_"):
             return at + 2
         if command is None:
             if len(pair) == 2 and pair[1] in ",;:! \n/-":
@@ -182,9 +172,9 @@ class LatexRows:
         return self._word(text, at, command.group(1), command.end())
 
     def _word(self, text: str, at: int, name: str, end: int) -> int:
-        sized = _SIZED.match(text, at)
+        sized = SIZED.match(text, at)
         if sized is not None:
-            return self._delimiter(sized)
+            return self.delimiter(sized)
         remark = _TEXT.match(text, at)
         if remark is not None:
             return self._remark(text, remark)
@@ -268,51 +258,6 @@ class LatexRows:
     def _row_stop(text: str, at: int) -> int:
         stop = re.compile(r"\\\\|\\end|\\\]|\\\)|\$|\n\s*\n").search(text, at)
         return stop.start() if stop else len(text)
-
-    # ---- delimiters -------------------------------------------------------------------
-
-    def _delimiter(self, match: re.Match[str]) -> int:
-        """``\\left( … \\right)``: the size goes, the bracket stays."""
-        name, sign = match.group(1), match.group(2)
-        start, end = match.span()
-        where = end - len(sign)
-        opening = name == "left" or name.endswith("l")
-        self.blank(start, where)
-        kind = {"|": "|", "\\vert": "|", "\\lvert": "|", "\\rvert": "|"}.get(sign, "")
-        kind = kind or {"\\|": "‖", "\\Vert": "‖", "\\lVert": "‖", "\\rVert": "‖"}.get(sign, "")
-        if name == "left":
-            self.sized.append((sign, start))
-        if name == "right":
-            if not self.sized:
-                raise self.source.error("this \\right has no \\left; remove it", start, end)
-            before, _ = self.sized.pop()
-            if before == "." and kind == "|":
-                self.blank(where, end)
-                self.out[where] = "\ue005"
-                return end
-        if sign in (".", "/"):
-            self.blank(where, end)
-        elif kind:
-            if name[-1] in "gm":  # \big: neither left nor right
-                self._bar(where, end, kind)
-            else:
-                self._put_bar(where, end, kind, opening)
-        return end
-
-    def _bar(self, start: int, end: int, kind: str) -> None:
-        """A bar that opens and closes alike: the first opens."""
-        opened = self.open_bars[kind]
-        self.open_bars[kind] = start if opened is None else None
-        self._put_bar(start, end, kind, opened is None)
-
-    def _put_bar(self, start: int, end: int, kind: str, opening: bool) -> None:
-        self.blank(start, end)
-        self.out[start] = {
-            ("|", True): "\ue000",
-            ("|", False): "\ue001",
-            ("‖", True): "\ue002",
-            ("‖", False): "\ue003",
-        }[kind, opening]
 
     # ---- environments -----------------------------------------------------------------
 

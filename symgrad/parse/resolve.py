@@ -265,12 +265,12 @@ class Resolver(ScriptResolver):
         self, function: str, args: tuple[Expr, ...], where: Tree | Name, *, generic: bool = False
     ) -> Called:
         """A call with the right number of arguments."""
-        wanted = 1 if generic else FUNCTIONS[function].arity
-        if len(args) != wanted:
-            raise self.error(
-                f"{function} takes {wanted} argument{'s' if wanted > 1 else ''}, found {len(args)}",
-                where,
-            )
+        if generic:
+            wanted = "" if len(args) == 1 else "1 argument"
+        else:
+            wanted = FUNCTIONS[function].takes(len(args))
+        if wanted:
+            raise self.error(f"{function} takes {wanted}, found {len(args)}", where)
         return Called(function=function, args=args, generic=generic, at=where.at, end=where.end)
 
     # ---- groups -----------------------------------------------------------------------

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 from symgrad.lang.affine import symbol
 from symgrad.lang.nodes import Shape
 from symgrad.parse.errors import ParseError, Source, did_you_mean
-from symgrad.parse.expressions import Expr, Index, Ref, Special
+from symgrad.parse.expressions import Expr, Index, Number, Ref, Special
 from symgrad.parse.functions import FUNCTIONS, WRITTEN_OUT, always_generic
 from symgrad.parse.letters import GREEK_WORDS
 from symgrad.parse.names import NameReader, base_of, parts_of
@@ -105,7 +106,10 @@ class Scope:
             ParseError: a time other than t and t - 1, or none where one is needed.
         """
         spelling = name.spelling
-        if spelling == Spelling("𝟏"):
+        if name.spelling.base == "𝟏" and name.font == "bold":
+            # Papers write a bold 1 where a literal broadcasts.
+            return Number(value=Fraction(1), at=name.at, end=name.end)
+        if spelling.base == "𝟏":
             return Special(kind="ones", at=name.at, end=name.end)
         if name.time is not None:
             return self._signal(name)

@@ -225,7 +225,7 @@ class Shapes(ShapeBase):
         acts = "entries" if expr.generic else FUNCTIONS[expr.function].acts
         if acts == "entries":
             return self.of(expr.args[0])
-        if acts == "pair":
+        if acts in ("pair", "many"):
             return self._equal(f"{expr.function}(a, b)", list(expr.args), expr)
         shapes = [self.of(argument) for argument in expr.args]
         for argument, shape in zip(expr.args, shapes, strict=True):

@@ -66,6 +66,8 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scripted(Tree):
+    """A base and the scripts at it, in the order written."""
+
     base: Tree
     scripts: tuple[Script, ...]
 
@@ -121,12 +123,16 @@ class Group(Tree):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frac(Tree):
+    """A fraction."""
+
     over: Tree
     under: Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root(Tree):
+    """A root; without a degree the square root."""
+
     body: Tree
     degree: Tree | None = None
 
@@ -148,9 +154,10 @@ class Grid(Tree):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Big(Tree):
-    """Σ or Π with its scripts and body."""
+    """Σ or Π with its scripts and body; ``word``: written as ``sum_{…}`` or ``prod_{…}``."""
 
     kind: Literal["sum", "prod"]
+    word: bool = False
     scripts: tuple[Script, ...]
     body: Tree
 
@@ -165,6 +172,8 @@ class CaseRow(Tree):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseList(Tree):
+    """A function by cases."""
+
     rows: tuple[CaseRow, ...]
 
 

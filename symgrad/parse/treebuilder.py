@@ -137,6 +137,7 @@ class TreeBuilder(AtomBuilder):
         scripts, body = tuple(parts[1:-1]), parts[-1]
         return Big(
             kind="sum" if kind == "sum" else "prod",
+            word=parts[0].isalpha() and parts[0].isascii(),
             scripts=scripts,
             body=body,
             **self.place(parts, body.depth + 1),
