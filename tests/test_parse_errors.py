@@ -475,6 +475,12 @@ MALFORMED: list[tuple[Syntax, str, str, str]] = [
     ),
     (
         "latex",
+        r"h_t = h_{t-1} + 1 - 1 \\ = h_{t-1}",
+        "1:28",
+        "several relations in one line",
+    ),
+    (
+        "latex",
         "h_t = tanh(h_{t-1})",
         "1:7",
         r"tanh( in LaTeX is a product of letters: write \tanh(",

@@ -798,3 +798,25 @@ def test_a_wrong_expectation_is_noticed() -> None:
 
     assert [e.value for e in found.equations] == [value for _, value in equations]
     assert [e.value for e in found.equations] != [value for _, value in transposed]
+
+
+def test_a_letter_before_one_name_in_parentheses_is_a_function() -> None:
+    """Greff et al. write h(c^t) for an activation: a factor would need no parentheses."""
+    cell = read_cell(
+        r"""\begin{align*}
+        \mathbf{z}^t &= g(\mathbf{W}_z \mathbf{x}^t + \mathbf{R}_z \mathbf{y}^{t-1})
+            & \text{block input}\\
+        \mathbf{c}^t &= \mathbf{z}^t + \mathbf{c}^{t-1} & \text{cell}\\
+        \mathbf{y}^t &= h(\mathbf{c}^t) & \text{output.}
+        \end{align*}""",
+        "latex",
+    )
+    assert [str(e.value) for e in cell.equations] == [
+        "g(W_z @ x_t + R_z @ y_{t-1})",
+        "z_t + c_{t-1}",
+        "h(c_t)",
+    ]
+    scaled = read_cell(r"c_t = a(c_{t-1} + x_t)", "latex")
+    assert str(scaled.equations[0].value) == "a * (c_{t-1} + x_t)"
+    factor = read_cell(r"c_t = a(c_{t-1}) + a x_t", "latex")
+    assert str(factor.equations[0].value) == "a * c_{t-1} + a * x_t"

@@ -81,6 +81,11 @@ def test_what_is_written() -> None:
     ]
 
 
+def test_differences_are_written_as_such() -> None:
+    text = cell_text(Cell("one", [(h, h.prev - U @ h.prev - 2)]))
+    assert text.endswith("h_t = h_{t-1} - U @ h_{t-1} - 2\n")
+
+
 def test_the_text_is_not_taken_on_trust() -> None:
     text = cell_text(CATALOGUE["lstm"])
     assert read_cell(text) == CATALOGUE["lstm"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -289,3 +291,55 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"h_t = \xe9 h_{t-1}\n")
     with pytest.raises(UsageError, match="save it as UTF-8"):
         read_cell_file(path)
+
+
+# ---- the guide -----------------------------------------------------------------------------
+
+GUIDE = Path(__file__).parent.parent / "docs" / "cells.md"
+
+
+def test_the_guide_prints_what_it_says() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    source = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    test = doctest.DocTestParser().get_doctest(source, {}, "cells.md", str(GUIDE), 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.REPORT_NDIFF)
+
+    assert len(test.examples) > 12
+    assert runner.run(test).failed == 0
+
+
+def test_the_cell_of_the_guide_is_the_one_declared_in_python() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    (block, *_) = re.findall(r"```\n(# a leaky RNN\n.*?)```", text, re.DOTALL)
+    names = "\n".join(re.findall(r"^>>> (.*)$", text, re.MULTILINE)).partition("from symgrad")[0]
+    made: dict[str, Cell] = {}
+    exec(names, made)
+    assert read_cell(block) == made["leaky"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("W_{xh}", "W_xh"),
+        ("U^{(f)}", "U_f"),
+        ("W_f^{x}", "W_f_x"),
+        ("W_{x,h}", "W_x_h"),
+        (r"\tilde{w}", "w_tilde"),
+        ("c'", "c_prime"),
+        (r"\alpha", "alpha"),
+        (r"\varepsilon", "epsilon"),
+        (r"\mathcal{W}", "W_cal"),
+        ("W_{xi}", "W_x_i"),
+        (r"W_{\xi}", "W_xi"),
+        ("L", "L_1"),
+        (r"\delta_x", "deltax"),
+        (r"\mu_h", "muh"),
+        (r"\Delta t", "dt"),
+        (r"W_{\text{in}}", "W_in"),
+        (r"\boldsymbol{\theta}", "theta"),
+        (r"W_{x\to h}", "W_x_to_h"),
+    ],
+)
+def test_names_of_the_guide(written: str, name: str) -> None:
+    found = read_cell(rf"h_t = \tanh({written} h_{{t-1}}) + V h_{{t-1}}", "latex")
+    assert [node.name for node in found.params] == [name, "V"]

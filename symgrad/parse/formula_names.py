@@ -140,7 +140,9 @@ class FormulaScope:
             return Signal((node.name, time, adjoint), (), node.shape)
         return None if adjoint else Name((node.key[0], time, node.key[2]), (), node.shape)
 
-    def function(self, name: Written, applied: bool) -> tuple[str, bool] | None:
+    def function(
+        self, name: Written, applied: bool, alone: bool = False
+    ) -> tuple[str, bool] | None:
         """As ``Scope.function``."""
         spelling = name.spelling
         plain = replace(spelling, primes=0).plain

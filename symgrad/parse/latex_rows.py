@@ -246,13 +246,20 @@ class LatexRows(Delimiters):
             stop = self._row_stop(text, end)
             self.blank(start, stop)
             return stop
-        elif not re.fullmatch(r"[A-Za-z0-9](\\?[_-]?[A-Za-z0-9])*", words) or match.group(1) in (
-            "mbox",
-            "hbox",
-            "intertext",
+        elif (
+            not re.fullmatch(r"[A-Za-z0-9](\\?[_-]?[A-Za-z0-9])*", words)
+            or match.group(1) in ("mbox", "hbox", "intertext")
+            or self._is_column_of_words(text, start, end)
         ):
             self.blank(start, end)
         return end
+
+    @staticmethod
+    def _is_column_of_words(text: str, start: int, end: int) -> bool:
+        """Whether nothing but a word stands between a tab or a wide space and the row's end."""
+        before = re.search(r"(&|\\q?quad)\s*$", text[:start])
+        after = re.match(r"\s*[.,;]?\s*(\\\\|\\end|\\\]|\$|$)", text[end:])
+        return before is not None and after is not None
 
     @staticmethod
     def _row_stop(text: str, at: int) -> int:

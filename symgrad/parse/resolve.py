@@ -199,7 +199,8 @@ class Resolver(ScriptResolver):
             if time is not None:
                 timed = replace(name, time=time, rest=scripts, end=group.end)
                 return self.named(timed), 2
-        found = self.function(name, group is not None)
+        alone = group is not None and len(group.items) == 1 and _is_one_name(group.items[0])
+        found = self.function(name, group is not None, alone)
         if found is not None:
             return self._call(name, found, group, scripts, rest)
         return self.named(name), 1
@@ -316,3 +317,8 @@ def _ranges(tree: Tree) -> tuple[Tree, ...] | None:
     if not isinstance(group, Group) or group.bracket != "[":
         return None
     return group.items if any(isinstance(item, Range) for item in group.items) else None
+
+
+def _is_one_name(tree: Tree) -> bool:
+    """Whether a tree is a name with its scripts, and no operation."""
+    return isinstance(tree.base if isinstance(tree, Scripted) else tree, Atom)

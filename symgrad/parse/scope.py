@@ -194,8 +194,10 @@ class Scope:
 
     # ---- functions ---------------------------------------------------------------------
 
-    def function(self, name: Name, applied: bool) -> tuple[str, bool] | None:
+    def function(self, name: Name, applied: bool, alone: bool = False) -> tuple[str, bool] | None:
         """The function a name means here, with whether it is generic; None for a factor.
+
+        ``alone``: one name stands in the parentheses, which a factor would not need.
 
         Raises:
             ParseError: a word before a parenthesis that is neither.
@@ -221,7 +223,7 @@ class Scope:
             raise self._error(f"{plain} is not supported; it has no derivative here yet", name)
         if not applied or uses.bare:
             return None
-        if always_generic(plain):
+        if always_generic(plain) or (alone and len(plain) == 1 and plain.islower()):
             # φ and ϕ in one text are two functions.
             return self.spellings.name_of(name), True
         word = len(spelling.base) > 1 and spelling.is_bare and spelling.base not in _GREEK

@@ -31,7 +31,7 @@ class ScriptResolver:
         source: Source,
         reader: NameReader,
         refer: Callable[[Name], Expr],
-        function: Callable[[Name, bool], tuple[str, bool] | None],
+        function: Callable[[Name, bool, bool], tuple[str, bool] | None],
     ) -> None:
         self.source, self.reader = source, reader
         self.refer, self.function = refer, function
