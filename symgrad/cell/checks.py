@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from typing import NamedTuple
 
 from symgrad.cell.names import check_name
@@ -109,21 +111,22 @@ def _check_names(where: str, equations: tuple[Equation, ...], inputs: tuple[Sign
             raise DeclarationError(f"{where}: the input {entry.name} is listed twice; remove one")
     uses: dict[str, _Use] = {}
     for equation in equations:
-        place = f"{where}, {_shown(equation)}"
+        # Written out only where it is needed: the text of a formula can be long.
+        place = partial(_place, where, equation)
         for node in (*walk(equation.value), equation.target):
             if isinstance(node, Param):
                 _same_use(uses, node.name, _Use("parameter", node.shape, place))
             elif isinstance(node, Signal):
                 _same_use(uses, node.name, _Use("signal", node.shape, place))
     for entry in inputs:
-        place = f"{where}, the input {entry!r}"
-        _same_use(uses, entry.name, _Use("signal", entry.shape, place))
+        given = partial("{}, the input {!r}".format, where, entry)
+        _same_use(uses, entry.name, _Use("signal", entry.shape, given))
     lower: dict[str, str] = {}
     for name, use in uses.items():
         other = lower.setdefault(name.lower(), name)
         if other != name:
             raise DeclarationError(
-                f"{use.place}: the names {other} and {name} coincide in lower case, where the "
+                f"{use.place()}: the names {other} and {name} coincide in lower case, where the "
                 f"scalar reading prints them; rename one, for instance {name} to {name}_2"
             )
     for name, use in uses.items():
@@ -135,19 +138,23 @@ class _Use(NamedTuple):
 
     kind: str
     shape: Shape
-    place: str
+    place: Callable[[], str]
+
+
+def _place(where: str, equation: Equation) -> str:
+    return f"{where}, {_shown(equation)}"
 
 
 def _same_use(uses: dict[str, _Use], name: str, use: _Use) -> None:
     before = uses.setdefault(name, use)
     if before.kind != use.kind:
         raise DeclarationError(
-            f"{use.place}: {name} is used as a {use.kind} and as a {before.kind}; "
+            f"{use.place()}: {name} is used as a {use.kind} and as a {before.kind}; "
             "rename one of the two"
         )
     if before.shape != use.shape:
         raise ShapeError(
-            f"{use.place}: {name} is used with the shapes {shape_text(before.shape)} and "
+            f"{use.place()}: {name} is used with the shapes {shape_text(before.shape)} and "
             f"{shape_text(use.shape)}; declare it once and reuse it"
         )
 

@@ -186,19 +186,22 @@ def condition_text(condition: Condition) -> str:
 
 def _application(node: Apply | Misfit, used: frozenset[str]) -> tuple[str, int]:
     name = node.head.name if isinstance(node, Apply) else node.operation
-    parts = [_text(a, used) for a in node.args]
     if name in ("add", "sub"):
-        result = _wrap(parts[0], SUM)
-        for argument, part in zip(node.args[1:], parts[1:], strict=True):
+        result = _wrap(_text(node.args[0], used), SUM)
+        for argument in node.args[1:]:
+            # Each argument is written once: twice at every level is exponential.
             negative = name == "sub"
             if isinstance(argument, Apply) and argument.head.name == "neg":
                 part, negative = _text(argument.args[0], used), True
             elif isinstance(argument, Const) and argument.value < 0:
                 part, negative = (str(-argument.value), ATOM), True
-            elif _is(argument, "mul") and part[0].startswith("-"):
-                part, negative = (part[0][1:], part[1]), True
+            else:
+                part = _text(argument, used)
+                if _is(argument, "mul") and part[0].startswith("-"):
+                    part, negative = (part[0][1:], part[1]), True
             result += (" - " if negative else " + ") + _wrap(part, PRODUCT)
         return result, SUM
+    parts = [_text(a, used) for a in node.args]
     if name == "neg":
         return f"-{_wrap(parts[0], PREFIX)}", PREFIX
     if name in ("mul", "matmul", "div"):
@@ -206,7 +209,9 @@ def _application(node: Apply | Misfit, used: frozenset[str]) -> tuple[str, int]:
         first = _wrap(parts[0], PRODUCT)
         if name == "matmul" and _is(node.args[0], "mul", "div"):
             first = f"({parts[0][0]})"
-        if name == "mul" and _is(node.args[0], "matmul"):
+        # A sum or a product over a range would take what follows into its body.
+        ranged = isinstance(node.args[0], Fold)
+        if ranged or (name == "mul" and _is(node.args[0], "matmul")):
             first = f"({parts[0][0]})"
         rest = []
         for argument, part in zip(node.args[1:], parts[1:], strict=True):

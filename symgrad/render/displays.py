@@ -230,8 +230,12 @@ def _shapes(cell: Cell) -> list[tuple[Box, Box]]:
 def _shape_box(shape: Shape) -> Box:
     if shape == SCALAR:
         return Words("scalar")
-    rows, columns = map(affine_box, shape)
-    return rows if shape[1] == SCALAR[1] else Row((rows, Op("×"), columns))
+    if shape[1] == SCALAR[1]:
+        return affine_box(shape[0])
+    rows, columns = (
+        Fence(side) if isinstance(side := affine_box(size), Row) else side for size in shape
+    )
+    return Row((rows, Op("×"), columns))
 
 
 def _heading(cell: Cell) -> str:
