@@ -14,7 +14,7 @@ from symgrad.cli import main
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 CONSOLE = [
-    pytest.param(command.strip(), output, id=f"{page.name}: {command.strip()}")
+    (command.strip(), output)
     for page in PAGES
     for block in re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     for command, output in re.findall(r"\$ (symgrad [^\n]*)\n((?:(?!\$ )[^\n]*\n)*)", block)
@@ -22,7 +22,7 @@ CONSOLE = [
 
 
 def test_there_are_pages() -> None:
-    assert len(PAGES) >= 1
+    assert len(PAGES) >= 3
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -33,16 +33,13 @@ def test_python_examples_print_what_they_say(page: Path) -> None:
     assert doctest.DocTestRunner(optionflags=doctest.REPORT_NDIFF).run(test).failed == 0
 
 
-@pytest.mark.parametrize(("command", "output"), CONSOLE)
 def test_commands_print_what_they_say(
-    command: str,
-    output: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    assert main(shlex.split(command)[1:]) == 0
-    assert capsys.readouterr().out == output
+    for command, output in CONSOLE:
+        assert main(shlex.split(command)[1:]) == 0, command
+        assert capsys.readouterr().out == output
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)

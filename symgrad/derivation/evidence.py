@@ -177,7 +177,9 @@ class Evidence:
             return checked
         differs = checked.status == "undecided" and "sides differ" in "".join(checked.how)
         if checked.status == "refuted" or differs:
-            # What evaluation disagrees with is not worth a proof that may take minutes.
+            # What evaluation disagrees with is not worth a proof that may take minutes; but a
+            # wrong entry of the table is named for what it is.
+            proved_entries(self.cell)
             return checked
         return combined(self._induction(form), checked)
 

@@ -20,6 +20,9 @@ from symgrad.parse.tree import Frac, Group, Tree
 
 _ADJOINTS = {"lambda": "lam", "lam": "lam", "delta": "delta", "dl": "dl", "target": "target"}
 
+#: What stands for a time is a number before parentheses: T (T - 1).
+_TIMES = ("T", "t", "k", "j")
+
 
 class FormulaNameReader(NameReader):
     """In a formula a superscript that is a time is a power, unless it stands in parentheses."""
@@ -151,7 +154,7 @@ class FormulaScope:
         primes = "'" * spelling.primes
         if plain in FUNCTIONS and not primes:
             return plain, False
-        if applied and (plain in GENERIC or always_generic(plain)):
+        if applied and plain not in _TIMES and (plain in GENERIC or always_generic(plain)):
             return plain + primes, True
         if applied and (name.function or (len(spelling.base) > 1 and spelling.is_bare)):
             if plain in self.letters:
