@@ -6,7 +6,7 @@ activations are one tanh; results are written where they are kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,29 +20,51 @@ BLOCK = 2048
 _HALF = np.array([0.5, 0.5, 0.5, 1.0])[:, None]
 
 
-def scalar_gradient(params: Array, x: Array, y: Array, h_0: Array, c_0: Array) -> Array:
-    """The gradient of every sample, (12, B), in the order w_f, u_f, b_f, w_i, …"""
+def scalar_gradient(
+    params: Array, x: Array, y: Array, h_0: Array, c_0: Array, known: dict[Any, Array] | None = None
+) -> Array:
+    """The gradient of every sample, (12, B), in the order w_f, u_f, b_f, w_i, …
+
+    ``known`` keeps the arrays of a run for the next one, as everybody's are who has some.
+    """
     batch = x.shape[1]
+    known = {} if known is None else known
     if batch <= BLOCK:
-        return _scalar_block(params, x, y, h_0, c_0)
+        return _scalar_block(params, x, y, h_0, c_0, known)
     result = np.empty((12, batch))
     for start in range(0, batch, BLOCK):
         part = slice(start, start + BLOCK)
-        result[:, part] = _scalar_block(params, x[:, part], y[:, part], h_0[part], c_0[part])
+        block = (params, x[:, part], y[:, part], h_0[part], c_0[part])
+        result[:, part] = _scalar_block(*block, known)
     return result
 
 
-def _scalar_block(params: Array, x: Array, y: Array, h_0: Array, c_0: Array) -> Array:
+def _keeper(known: dict[Any, Array]) -> Callable[..., Array]:
+    """Arrays by name and shape, made once."""
+
+    def array(name: str, *shape: int) -> Array:
+        key = (name, shape)
+        if key not in known:
+            known[key] = np.empty(shape)
+        return known[key]
+
+    return array
+
+
+def _scalar_block(
+    params: Array, x: Array, y: Array, h_0: Array, c_0: Array, known: dict[Any, Array]
+) -> Array:
     horizon, batch = x.shape
+    array = _keeper(known)
     W, U, b = (params[k::3, None] for k in range(3))
     W_half, U_half, b_half = _HALF * W, _HALF * U, _HALF * b
-    gates = np.empty((horizon, 4, batch))
-    h = np.empty((horizon + 1, batch))
-    c = np.empty((horizon + 1, batch))
-    tanh_c = np.empty((horizon, batch))
+    gates = array("gates", horizon, 4, batch)
+    h = array("h", horizon + 1, batch)
+    c = array("c", horizon + 1, batch)
+    tanh_c = array("tanh_c", horizon, batch)
     h[0], c[0] = h_0, c_0
-    scratch = np.empty((4, batch))
-    row = np.empty(batch)
+    scratch = array("scratch", 4, batch)
+    row = array("row", batch)
     for t in range(horizon):
         z = gates[t]
         np.multiply(W_half, x[t], out=z)
@@ -60,7 +82,7 @@ def _scalar_block(params: Array, x: Array, y: Array, h_0: Array, c_0: Array) -> 
     result = np.zeros((4, 3, batch))
     dW, dU, db = result[:, 0], result[:, 1], result[:, 2]
     dh, dc = np.zeros(batch), np.zeros(batch)
-    delta = np.empty((4, batch))
+    delta = array("delta", 4, batch)
     for t in range(horizon - 1, -1, -1):
         f, i, o, g = gates[t]
         dh += h[t + 1]
@@ -96,7 +118,7 @@ def _scalar_block(params: Array, x: Array, y: Array, h_0: Array, c_0: Array) -> 
 
 def vector_gradient(problem: Vector) -> dict[str, Array]:
     """The gradient of the whole batch by parameter."""
-    return named(_vector(*stacked(problem), problem))
+    return named(_vector(*stacked(problem), problem, {}))
 
 
 def stacked(problem: Vector) -> tuple[Array, Array, Array]:
@@ -112,20 +134,24 @@ def named(found: Sequence[Array]) -> dict[str, Array]:
     return {name: parts[name[0]][GATES.index(name[2])].T for name in VECTOR_NAMES}
 
 
-def _vector(W: Array, U: Array, b: Array, problem: Vector) -> tuple[Array, Array, Array]:
+def _vector(
+    W: Array, U: Array, b: Array, problem: Vector, known: dict[Any, Array]
+) -> tuple[Array, Array, Array]:
     x, y = problem.x, problem.y
     horizon, batch, size = x.shape
+    array = _keeper(known)
     half = np.repeat([0.5, 0.5, 0.5, 1.0], size)
     sigmas = 3 * size
     # What does not wait for h: one large product for all steps.
-    gates = (x.reshape(-1, size) @ (W * half)).reshape(horizon, batch, 4 * size)
+    gates = array("gates", horizon, batch, 4 * size)
+    np.matmul(x.reshape(-1, size), W * half, out=gates.reshape(-1, 4 * size))
     gates += b * half
     U_half = U * half
-    h = np.empty((horizon + 1, batch, size))
-    c = np.empty((horizon + 1, batch, size))
-    tanh_c = np.empty((horizon, batch, size))
+    h = array("h", horizon + 1, batch, size)
+    c = array("c", horizon + 1, batch, size)
+    tanh_c = array("tanh_c", horizon, batch, size)
     h[0], c[0] = problem.h_0, problem.c_0
-    wide, row = np.empty((batch, 4 * size)), np.empty((batch, size))
+    wide, row = array("wide", batch, 4 * size), array("row", batch, size)
     for t in range(horizon):
         z = gates[t]
         np.matmul(h[t], U_half, out=wide)
@@ -140,7 +166,7 @@ def _vector(W: Array, U: Array, b: Array, problem: Vector) -> tuple[Array, Array
         np.tanh(c[t + 1], out=tanh_c[t])
         np.multiply(o, tanh_c[t], out=h[t + 1])
     dh, dc = np.zeros((batch, size)), np.zeros((batch, size))
-    delta = np.empty((horizon, batch, 4 * size))
+    delta = array("delta", horizon, batch, 4 * size)
     U_back = np.ascontiguousarray(U.T)
     for t in range(horizon - 1, -1, -1):
         z, d = gates[t], delta[t]
@@ -177,9 +203,9 @@ class Throughput:
     """The functions above, with the weights stacked beforehand."""
 
     def scalar(self, problem: Scalar) -> tuple[Any, Any]:
-        p = problem
-        return lambda: scalar_gradient(p.params, p.x, p.y, p.h_0, p.c_0), lambda found: found
+        p, known = problem, dict[Any, Array]()
+        return lambda: scalar_gradient(p.params, p.x, p.y, p.h_0, p.c_0, known), lambda found: found
 
     def vector(self, problem: Vector) -> tuple[Any, Any]:
-        parts = stacked(problem)
-        return lambda: _vector(*parts, problem), named
+        parts, known = stacked(problem), dict[Any, Array]()
+        return lambda: _vector(*parts, problem, known), named

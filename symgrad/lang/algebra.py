@@ -248,10 +248,10 @@ class PrimeField(Algebra):
 
 
 class Multiprecision(Algebra):
-    """mpmath numbers at the working precision of an own context."""
+    """mpmath numbers at the working precision of an own context, or of a given one."""
 
-    def __init__(self, digits: int = 60) -> None:
-        self.context = mpmath.MPContext()
+    def __init__(self, digits: int = 60, context: Any = None) -> None:
+        self.context = mpmath.MPContext() if context is None else context
         self.context.dps = digits
         self.direct = {
             "tanh": lambda v: self.map(self.context.tanh, v),

@@ -7,17 +7,18 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from symgrad.adjoint import Gradient, Objective
+from symgrad.adjoint import Gradient, Objective, backward
 from symgrad.cell import Cell
 from symgrad.errors import UsageError
 from symgrad.evaluate.compiled.build import plan_of
 from symgrad.evaluate.compiled.c_backend import CBackend
+from symgrad.evaluate.compiled.decay import Decay
 from symgrad.evaluate.compiled.mp_backend import MpBackend
 from symgrad.evaluate.compiled.numba_backend import NumbaBackend
 from symgrad.evaluate.compiled.numbers import numpy_numbers
 from symgrad.evaluate.compiled.numpy_backend import NumpyBackend
 from symgrad.evaluate.compiled.plan import Plan
-from symgrad.evaluate.compiled.prepared import Prepared
+from symgrad.evaluate.compiled.prepared import Gradients, Prepared
 from symgrad.evaluate.compiled.problem import (
     Arguments,
     Array,
@@ -25,6 +26,7 @@ from symgrad.evaluate.compiled.problem import (
     with_own_arrays,
 )
 from symgrad.evaluate.compiled.results import GradientValues, Repeated, outward
+from symgrad.lang.algebra import Algebra
 
 BackendName = Literal["numpy", "mpmath", "numba", "c"]
 
@@ -33,6 +35,8 @@ class Backend(Protocol):
     """What runs a plan."""
 
     name: str
+    #: The same arithmetic for what is evaluated without generated code.
+    algebra: Algebra
 
     def convert(self, value: Any, where: str) -> Array:
         """An array of the backend's numbers."""
@@ -75,6 +79,13 @@ class Compiled:
         self.objective = source.objective if isinstance(source, Gradient) else objective
         self.backend = backend
         self.plan = plan_of(source, objective)
+        self.decay: Decay | None = None
+        if self.objective is not None and self.objective.decay:
+            gradient = source if isinstance(source, Gradient) else None
+            if gradient is None:
+                assert isinstance(source, Cell)
+                gradient = backward(source, self.objective)
+            self.decay = Decay(gradient, backend.algebra)
         self._with_inputs: Plan | None = None
         self._readers: dict[int, Arguments] = {}
         backend.check(self.plan)
@@ -179,6 +190,10 @@ class Compiled:
             )
         plan = self._plan(wrt_inputs)
         given = self._given(plan, data)
+        coefficients: dict[str, Array] = {}
+        # What is no mapping is refused where parameters are read.
+        if self.decay is not None and isinstance(params, Mapping):
+            params, coefficients = self.decay.split(params, self.backend.convert, plan.name)
         problem = self._arguments(plan).problem(
             self.backend.convert, params, inputs, initial, given, T
         )
@@ -194,7 +209,11 @@ class Compiled:
         names = frozenset(v.label for v in plan.params)
         separate = names if per_sample else problem.varying
         prepared = self.backend.prepare(plan, problem, separate, value=value)
-        return Repeated(plan, prepared, per_sample=per_sample, wrt_inputs=wrt_inputs)
+        if self.decay is not None:
+            prepared = _decayed(prepared, self.decay, coefficients, separate)
+        return Repeated(
+            plan, prepared, per_sample=per_sample, wrt_inputs=wrt_inputs, coefficients=coefficients
+        )
 
     def _arguments(self, plan: Plan) -> Arguments:
         found = self._readers.get(id(plan))
@@ -223,6 +242,17 @@ class Compiled:
             if data is None and name == kind and needed:
                 raise UsageError(f"the objective of {plan.name!r} needs {kind}=")
         return {plan.givens[0].label: arguments[kind]} if needed else {}
+
+
+def _decayed(
+    prepared: Prepared, decay: Decay, coefficients: dict[str, Array], separate: frozenset[str]
+) -> Prepared:
+    """The same run, its results with weight decay."""
+
+    def result() -> Gradients:
+        return decay.add(prepared.result(), prepared.problem, coefficients, separate)
+
+    return Prepared(prepared.problem, prepared.run, result)
 
 
 def compile(  # the public name; nothing here compiles Python

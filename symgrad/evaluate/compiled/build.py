@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from symgrad.adjoint import Gradient, Objective, backward
 from symgrad.adjoint.objective import loss_gradient, target
 from symgrad.cell import Cell
-from symgrad.errors import NotSupportedYet, UsageError
+from symgrad.errors import UsageError
 from symgrad.evaluate.compiled.lowering import Lowering, Root
 from symgrad.evaluate.compiled.plan import (
     Accumulate,
@@ -41,24 +41,19 @@ def plan_of(
 ) -> Plan:
     """The plan of a cell, or of a gradient; ``inputs`` adds dL/dx_t.
 
+    Weight decay is no part of a plan: it belongs to no step.
+
     Raises:
         UsageError: an objective beside a gradient, which has one.
         NotSupportedYet: a formula that is no operation of one step, or has no derivative.
     """
     if isinstance(source, Gradient):
-        if source.extra:
-            return plan_of(source.cell, source.objective, inputs=inputs)
         if objective is not None and objective != source.objective:
             raise UsageError(
                 f"the gradient given is that of another objective, {source.objective.signal!r}; "
                 "pass the cell with the objective, or the gradient alone"
             )
         return _Builder(source.cell, source, inputs).plan()
-    if objective is not None and objective.decay:
-        raise NotSupportedYet(
-            "weight decay is not compiled yet: compile the objective without it, and add ρ θ to "
-            "the gradient of each θ and ρ/2 ‖θ‖² to the value"
-        )
     gradient = None if objective is None else backward(source, objective)
     return _Builder(source, gradient, inputs).plan()
 

@@ -24,9 +24,11 @@ from symgrad.evaluate.compiled.plan import Plan
 from symgrad.evaluate.compiled.prepared import Gradients, Prepared
 from symgrad.evaluate.compiled.problem import Array, Problem, real_array
 from symgrad.evaluate.compiled.scalar_source import check_scalar
+from symgrad.lang.algebra import Algebra, Floats
 
-#: Samples of a block: a few vectors of the machine, so that one waits while others compute.
-WIDTH = 16
+#: Samples of a block, and from how many samples on: a few vectors of the machine, so that one
+#: waits while others compute, and not many more than there are samples.
+WIDTHS = ((64, 256), (16, 9), (8, 0))
 #: From the most to the least that a compiler may know; the first that works is taken.
 FLAGS = (
     ("-march=native", "-mprefer-vector-width=512", "-DVECTOR_MATH"),
@@ -59,8 +61,13 @@ def find_compiler() -> list[str]:
     )
 
 
-def compile_c(source: str) -> Any:
-    """The function ``run`` of a C source.
+def width_of(samples: int) -> int:
+    """How many samples make a block."""
+    return next(width for width, least in WIDTHS if samples >= least)
+
+
+def compile_c(source: str, width: int) -> Any:
+    """The function ``run`` of a C source for blocks of so many samples.
 
     Raises:
         UsageError: there is no compiler, or it fails; its message is shown.
@@ -74,7 +81,7 @@ def compile_c(source: str) -> Any:
             library = Path(folder) / f"step{number}.so"
             files = ["-o", str(library), str(path), "-lm", "-Wl,-z,defs"]
             done = subprocess.run(
-                [*command, *COMMON, *flags, f"-DW={WIDTH}", *files],
+                [*command, *COMMON, *flags, f"-DW={width}", *files],
                 capture_output=True,
                 text=True,
                 check=False,
@@ -96,7 +103,8 @@ class CBackend:
         if own:
             raise NotSupportedYet("the c backend takes no functions=; use backend='numpy'")
         find_compiler()
-        self._loaded: dict[str, Any] = {}
+        self.algebra: Algebra = Floats()
+        self._loaded: dict[tuple[str, int], Any] = {}
         self._made: dict[tuple[object, ...], tuple[CSource, Any]] = {}
 
     def check(self, plan: Plan) -> None:
@@ -140,6 +148,15 @@ class CBackend:
         total = np.empty(call.B)
         arguments = call.arguments(A=sums, D=moved, E=starts, L=total)
         shared = [array for array, each in zip(sums, apart, strict=True) if not each]
+        # Views of arrays that stay the same, made once.
+        seen = [array[:B] if each else array for array, each in zip(sums, apart, strict=True)]
+        initial = {v.label: array[:B] for v, array in zip(plan.states, starts, strict=True)}
+        inputs = {
+            v.label: array[:, :B]
+            for v, array in zip(plan.inputs, moved, strict=True)
+            if v.label in wanted
+        }
+        samples = total[:B] if value else None
 
         def run() -> None:
             for array in shared:
@@ -148,33 +165,26 @@ class CBackend:
             function(*arguments)
 
         def result() -> Gradients:
-            return Gradients(
-                {
-                    v.label: array[:B] if each else array[0]
-                    for v, array, each in zip(plan.params, sums, apart, strict=True)
-                },
-                {v.label: array[:B] for v, array in zip(plan.states, starts, strict=True)},
-                {
-                    v.label: array[:, :B]
-                    for v, array in zip(plan.inputs, moved, strict=True)
-                    if v.label in wanted
-                },
-                total[:B] if value else None,
-            )
+            params = {
+                v.label: array if each else array[0]
+                for v, array, each in zip(plan.params, seen, apart, strict=True)
+            }
+            return Gradients(params, initial, inputs, samples)
 
         return Prepared(call.problem, run, result)
 
     def _function(
         self, plan: Plan, problem: Problem, separate: frozenset[str], kind: str, *, value: bool
     ) -> tuple[CSource, Any]:
-        key = (id(plan), problem.varying, separate, kind, value)
+        width = width_of(problem.B)
+        key = (id(plan), problem.varying, separate, kind, value, width)
         found = self._made.get(key)
         if found is None:
             source = CSource(plan, problem.varying, separate, value=value)
             text = source.source(kind)
-            if text not in self._loaded:
-                self._loaded[text] = compile_c(text)
-            found = self._made[key] = (source, self._loaded[text])
+            if (text, width) not in self._loaded:
+                self._loaded[text, width] = compile_c(text, width)
+            found = self._made[key] = (source, self._loaded[text, width])
         return found
 
 
@@ -182,7 +192,8 @@ class _Call:
     """The arguments of one call in arrays of their own, the batch padded to whole blocks."""
 
     def __init__(self, plan: Plan, problem: Problem, record: int) -> None:
-        self.B = -(-problem.B // WIDTH) * WIDTH
+        width = width_of(problem.B)
+        self.B = -(-problem.B // width) * width
         self.samples = problem.B
         self.padded: list[Array] = []
         params = {key: self._own(array) for key, array in problem.params.items()}
@@ -196,7 +207,7 @@ class _Call:
             [initial[v.label] for v in plan.states],
             [given[v.label] for v in plan.givens if v.label in given],
         ]
-        self.work = np.empty((problem.T + 1) * max(record, 1) * WIDTH)
+        self.work = np.empty((problem.T + 1) * max(record, 1) * width)
 
         def seen(arrays: dict[str, Array]) -> dict[str, Array]:
             return {k: v[..., : problem.B] if v.ndim else v for k, v in arrays.items()}

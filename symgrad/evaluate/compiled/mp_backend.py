@@ -14,6 +14,7 @@ from symgrad.evaluate.compiled.functions import KINKS, Function
 from symgrad.evaluate.compiled.numbers import Numbers
 from symgrad.evaluate.compiled.numpy_backend import NumpyBackend
 from symgrad.evaluate.compiled.problem import Array
+from symgrad.lang.algebra import Multiprecision
 
 
 class MpBackend(NumpyBackend):
@@ -28,7 +29,7 @@ class MpBackend(NumpyBackend):
         self.context.dps = digits
         numbers = Numbers(np.dtype(object), self._number, mp_functions(self.context))
         one_by_one = {name: np.frompyfunc(f, 1, 1) for name, f in own.items()}
-        super().__init__(numbers, one_by_one)
+        super().__init__(numbers, one_by_one, Multiprecision(digits, self.context))
 
     def _number(self, value: Any) -> Any:
         """A number with all its digits; a text such as "0.1" is read with all of them too."""

@@ -14,6 +14,7 @@ from symgrad.evaluate.compiled.plan import Plan
 from symgrad.evaluate.compiled.prepared import Gradients, Prepared
 from symgrad.evaluate.compiled.problem import Array, Problem, real_array
 from symgrad.evaluate.compiled.scalar_source import check_scalar
+from symgrad.lang.algebra import Algebra, Floats
 
 
 class NumbaBackend:
@@ -34,6 +35,7 @@ class NumbaBackend:
             raise UsageError(
                 "backend='numba' needs Numba; install it with: pip install 'symgrad[numba]'"
             ) from error
+        self.algebra: Algebra = Floats()
         # Division by zero gives infinity, as in NumPy; a product and a sum may be one operation.
         self._njit = numba.njit(error_model="numpy", fastmath={"contract"})
         self._made: dict[tuple[object, ...], tuple[NumbaSource, Any]] = {}
@@ -76,16 +78,14 @@ class NumbaBackend:
             T, B, arrays.P, arrays.X, arrays.I, arrays.G, sums, moved, starts, total, arrays.work,
         )  # fmt: skip
 
+        # Views of arrays that stay the same, made once.
+        rows = {v.label: sums[i] for i, v in enumerate(plan.params)}
+        initial = {v.label: starts[i] for i, v in enumerate(plan.states)}
+        inputs = {v.label: moved[i].T for i, v in enumerate(plan.inputs) if v.label in wanted}
+
         def result() -> Gradients:
-            return Gradients(
-                {
-                    v.label: sums[i] if v.label in separate else sums[i].sum()
-                    for i, v in enumerate(plan.params)
-                },
-                {v.label: starts[i] for i, v in enumerate(plan.states)},
-                {v.label: moved[i].T for i, v in enumerate(plan.inputs) if v.label in wanted},
-                total if value else None,
-            )
+            params = {k: row if k in separate else row.sum() for k, row in rows.items()}
+            return Gradients(params, initial, inputs, total if value else None)
 
         return Prepared(arrays.problem, lambda: run(*arguments), result)
 

@@ -19,6 +19,7 @@ from symgrad.evaluate.compiled.numpy_run import Passes, Run
 from symgrad.evaluate.compiled.plan import Plan
 from symgrad.evaluate.compiled.prepared import Gradients, Prepared
 from symgrad.evaluate.compiled.problem import Array, Problem
+from symgrad.lang.algebra import Algebra, Floats
 
 
 class NumpyBackend:
@@ -30,8 +31,11 @@ class NumpyBackend:
 
     name = "numpy"
 
-    def __init__(self, numbers: Numbers, own: Mapping[str, Function]) -> None:
+    def __init__(
+        self, numbers: Numbers, own: Mapping[str, Function], algebra: Algebra | None = None
+    ) -> None:
         self.numbers = numbers
+        self.algebra = Floats(numbers.dtype) if algebra is None else algebra
         self.own = own
         self._compiled: dict[tuple[object, ...], Passes] = {}
 
@@ -71,10 +75,11 @@ class NumpyBackend:
         passes = self._passes(plan, problem, separate, None, value)
         # What all samples share is stored once and seen B times: views, so that changes show.
         found: list[Gradients] = []
+        kept: dict[int, Run] = {}
 
         def run() -> None:
             results = []
-            for block in self._runs(plan, problem, passes):
+            for block in self._runs(plan, problem, passes, kept):
                 block.forward()
                 block.backward()
                 results.append(block.gradients(value))
@@ -99,14 +104,17 @@ class NumpyBackend:
             self._compiled[key] = found
         return found
 
-    def _runs(self, plan: Plan, problem: Problem, passes: Passes) -> Iterator[Run]:
-        """A run for each block of the batch; blocks of one width share their arrays."""
+    def _runs(
+        self, plan: Plan, problem: Problem, passes: Passes, kept: dict[int, Run] | None = None
+    ) -> Iterator[Run]:
+        """A run for each block of the batch; blocks of one width share the arrays in ``kept``."""
         width = block_width(problem, passes)
-        run: Run | None = None
+        kept = {} if kept is None else kept
         for start in range(0, max(problem.B, 1), width):
             block = part(problem, start, min(start + width, problem.B))
-            if run is None or run.B != block.B:
-                run = Run(self.numbers, plan, block, passes)
+            run = kept.get(block.B)
+            if run is None:
+                run = kept[block.B] = Run(self.numbers, plan, block, passes)
             else:
                 run.take(block)
             yield run
