@@ -66,6 +66,21 @@ def width_of(samples: int) -> int:
     return next(width for width, least in WIDTHS if samples >= least)
 
 
+def aligned(shape: int | tuple[int, ...]) -> Array:
+    """An array of float64 that begins with a line of the cache, where no vector crosses two."""
+    count = int(np.prod(shape))
+    memory = np.empty(count + 7)
+    start = -(memory.ctypes.data // 8) % 8
+    return memory[start : start + count].reshape(shape)
+
+
+def zeros(shape: int | tuple[int, ...]) -> Array:
+    """The same, filled with zeros."""
+    array = aligned(shape)
+    array[...] = 0.0
+    return array
+
+
 def compile_c(source: str, width: int) -> Any:
     """The function ``run`` of a C source for blocks of so many samples.
 
@@ -126,7 +141,7 @@ class CBackend:
         """Every signal, (T, B)."""
         source, run = self._function(plan, problem, frozenset(), "forward", value=False)
         call = _Call(plan, problem, source.record)
-        signals = [np.empty((problem.T, call.B)) for _ in plan.forward.results]
+        signals = [aligned((problem.T, call.B)) for _ in plan.forward.results]
         run(*call.arguments(O=signals))
         return {
             label: array[:, : problem.B]
@@ -141,11 +156,11 @@ class CBackend:
         call = _Call(plan, problem, source.record)
         B = problem.B
         apart = [v.label in separate for v in plan.params]
-        sums = [np.zeros(call.B if each else 1) for each in apart]
+        sums = [zeros(call.B if each else 1) for each in apart]
         wanted = plan.last.inputs.keys() | plan.step.inputs.keys()
-        moved = [np.zeros((problem.T if v.label in wanted else 0, call.B)) for v in plan.inputs]
-        starts = [np.empty(call.B) for _ in plan.states]
-        total = np.empty(call.B)
+        moved = [zeros((problem.T if v.label in wanted else 0, call.B)) for v in plan.inputs]
+        starts = [aligned(call.B) for _ in plan.states]
+        total = aligned(call.B)
         arguments = call.arguments(A=sums, D=moved, E=starts, L=total)
         shared = [array for array, each in zip(sums, apart, strict=True) if not each]
         # Views of arrays that stay the same, made once.
@@ -164,7 +179,14 @@ class CBackend:
             call.repeat_last()
             function(*arguments)
 
+        fixed: Gradients | None = None
+        if all(apart):
+            params = dict(zip([v.label for v in plan.params], seen, strict=True))
+            fixed = Gradients(params, initial, inputs, samples)
+
         def result() -> Gradients:
+            if fixed is not None:
+                return fixed
             params = {
                 v.label: array if each else array[0]
                 for v, array, each in zip(plan.params, seen, apart, strict=True)
@@ -207,7 +229,7 @@ class _Call:
             [initial[v.label] for v in plan.states],
             [given[v.label] for v in plan.givens if v.label in given],
         ]
-        self.work = np.empty((problem.T + 1) * max(record, 1) * width)
+        self.work = aligned((problem.T + 1) * max(record, 1) * width)
 
         def seen(arrays: dict[str, Array]) -> dict[str, Array]:
             return {k: v[..., : problem.B] if v.ndim else v for k, v in arrays.items()}
@@ -220,7 +242,7 @@ class _Call:
     def _own(self, array: Array) -> Array:
         if array.ndim == 0:
             return array.copy()
-        own = np.empty((*array.shape[:-1], self.B))
+        own = aligned((*array.shape[:-1], self.B))
         own[..., : self.samples] = array
         if self.samples < self.B:
             self.padded.append(own)

@@ -83,9 +83,16 @@ class NumbaBackend:
         initial = {v.label: starts[i] for i, v in enumerate(plan.states)}
         inputs = {v.label: moved[i].T for i, v in enumerate(plan.inputs) if v.label in wanted}
 
+        samples = total if value else None
+        fixed: Gradients | None = None
+        if rows.keys() <= separate:
+            fixed = Gradients(rows, initial, inputs, samples)
+
         def result() -> Gradients:
+            if fixed is not None:
+                return fixed
             params = {k: row if k in separate else row.sum() for k, row in rows.items()}
-            return Gradients(params, initial, inputs, total if value else None)
+            return Gradients(params, initial, inputs, samples)
 
         return Prepared(arrays.problem, lambda: run(*arguments), result)
 
