@@ -22,10 +22,12 @@ Function = Callable[..., Any]
 
 def _sigma(x: Array, out: Array | None = None) -> Array:
     # 1 / (1 + e^-x): where e^-x overflows the result is 0, which is right below 1e-308.
-    out = np.negative(x, out)
-    np.exp(out, out)
-    np.add(out, 1, out)
-    return np.reciprocal(out, out)
+    # An array also where x is one number: NumPy's numbers cannot be written into.
+    found: Array = np.asarray(np.negative(x, out))
+    np.exp(found, found)
+    np.add(found, 1, found)
+    np.reciprocal(found, found)
+    return found
 
 
 def _complex_sigma(x: Array, out: Array | None = None) -> Array:
