@@ -7,7 +7,7 @@ forward pass themselves, the complex step and the differences only evaluate it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,10 +21,10 @@ from symgrad.evaluate.compiled.results import GradientValues
 from symgrad.lang.algebra import Algebra, Value
 from symgrad.lang.program import Inputs, Runner, Trace
 from symgrad.testing.frameworks import PACKAGES, differentiated
+from symgrad.testing.rounding import bounded_gradient
 from symgrad.testing.runs import L, Run, make_run
 from symgrad.verify.oracles import (
     Direction,
-    compare,
     complex_step,
     high_precision_difference,
     unit_directions,
@@ -36,6 +36,10 @@ METHODS = ("complex step", "differences", *PACKAGES)
 #: The relative error of a float64 gradient that no cancellation makes worse: 64 steps of
 #: a hundred roundings each.
 ROUNDING = 64 * 100 * 2.0**-53
+
+#: How many times the bound of a running error analysis is allowed: it belongs to one order of
+#: operations, and others err a few times as much.
+SAFETY = 16
 
 
 def gradients_by(
@@ -162,41 +166,50 @@ class Agreement:
     """How far two gradients are apart, entry by entry; true where all are within the bound.
 
     Attributes:
-        error: the largest relative difference |ours - theirs| / |theirs| of an entry.
-        bound: what it was compared with.
+        holds: whether all are.
+        error: the relative difference |ours - theirs| / |theirs| of the entry that is nearest
+            to its bound, or farthest beyond it.
+        bound: what rounding explains there, relative to |theirs| too.
         name, entry: where it is.
         ours, theirs: both values there.
+        largest: the largest relative difference of all entries whose reference is not 0.
     """
 
+    holds: bool
     error: float
     bound: float
     name: str = ""
     entry: tuple[int, ...] = ()
     ours: Any = None
     theirs: Any = None
+    largest: float = 0.0
 
     def __bool__(self) -> bool:
-        return self.error <= self.bound
+        return self.holds
 
     def __str__(self) -> str:
-        if self:
-            return f"agree: largest relative difference {self.error:.2g}, bound {self.bound:.2g}"
-        at = f"{list(self.entry)}" if self.entry else ""
-        return (
-            f"differ in {self.name}{at}: {self.ours} and {self.theirs}, relative difference "
-            f"{self.error:.2g} above the bound {self.bound:.2g}"
-        )
+        at = f"[{', '.join(map(str, self.entry))}]" if self.entry else ""
+        where = f"{self.name}{at}: {_short(self.ours)} and {_short(self.theirs)}, "
+        sizes = f"relative difference {self.error:.2g}, rounding explains {self.bound:.2g}"
+        return f"agree; nearest to the bound in {where}{sizes}" if self else f"{where}{sizes}"
 
 
-def agree(ours: Any, theirs: Any, *, bound: float = ROUNDING, terms: Any = None) -> Agreement:
-    """Compare two gradients by the relative error of each entry; no absolute tolerance.
+def agree(
+    ours: Any,
+    theirs: Any,
+    *,
+    bound: float = ROUNDING,
+    rounding: Mapping[str, Any] | None = None,
+) -> Agreement:
+    """Compare two gradients by the relative difference of each entry; no absolute tolerance.
 
     Args:
         ours, theirs: ``GradientValues`` or mappings by name; ``theirs`` is the reference. What
             only one of them has is not compared; they must share a name.
-        bound: the largest relative error that counts as rounding; default ``ROUNDING``.
-        terms: by name, the largest magnitude of the summands of an entry, for sums that
-            cancel exactly: a value within 1e-15 of it counts as 0 where the reference is 0.
+        bound: the largest relative difference that counts as rounding where ``rounding`` is
+            not given. It knows nothing of terms that cancel and units that saturate.
+        rounding: what rounding may do to each entry, by name, from ``rounding_of``; `SAFETY`
+            times as much is allowed.
 
     Raises:
         UsageError: no name in common.
@@ -209,18 +222,51 @@ def agree(ours: Any, theirs: Any, *, bound: float = ROUNDING, terms: Any = None)
             f"nothing to compare: {', '.join(first) or 'nothing'} and {', '.join(second)} have no "
             "name in common"
         )
-    sizes = dict(terms or {})
-    worst = Agreement(0.0, bound)
+    worst, share, largest = Agreement(True, 0.0, bound), -1.0, 0.0
     for name in names:
         a, b = (np.asarray(side[name], dtype=object) for side in (first, second))
         if a.shape != b.shape:
             raise ValueError(f"gradients of {name!r} have the shapes {a.shape} and {b.shape}")
-        largest = np.broadcast_to(np.asarray(sizes.get(name, 0), dtype=object), a.shape)
+        known = None if rounding is None else np.asarray(rounding[name], dtype=object)
         for entry in np.ndindex(a.shape):
-            error = compare(a[entry], b[entry], terms=largest[entry])
-            if error > worst.error:
-                worst = Agreement(error, bound, name, entry, a[entry], b[entry])
-    return worst
+            limit = None if known is None else SAFETY * known[entry]
+            holds, found, error, allowed = _judged(a[entry], b[entry], bound, limit)
+            largest = max(largest, error if b[entry] != 0 else 0.0)
+            if (not holds, found) > (not worst.holds, share):
+                share = found
+                worst = Agreement(holds, error, allowed, name, entry, a[entry], b[entry])
+    return replace(worst, largest=largest)
+
+
+def _judged(ours: Any, theirs: Any, bound: float, limit: Any) -> tuple[bool, float, float, float]:
+    """Whether an entry is within its bound; what part of the bound it takes; both, relatively."""
+    infinity = float("inf")
+    size, gap = abs(theirs), abs(ours - theirs)
+    if limit is None:
+        limit = bound * size
+    if not gap < infinity:
+        # Beyond the range of float64 nothing can be said; anywhere else it is wrong.
+        return limit == infinity, infinity, infinity, infinity
+    share = float(gap / limit) if limit else (infinity if gap else 0.0)
+    error = float(gap / size) if size else (infinity if gap else 0.0)
+    return bool(gap <= limit), share, error, float(limit / size) if size else infinity
+
+
+def rounding_of(
+    cell: Cell,
+    objective: Objective,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Any] | None = None,
+    initial: Mapping[str, Any] | None = None,
+    **others: Any,
+) -> dict[str, Any]:
+    """What float64 may do to each entry of the gradient, by name: a running error analysis.
+
+    Arguments as of ``gradients_by``. It is large beside the entry where terms cancel or a unit
+    saturates, and a few roundings elsewhere.
+    """
+    run = make_run(cell, objective, params, inputs, initial, **others)
+    return dict(bounded_gradient(run).errors)
 
 
 def by_name(gradient: Any) -> dict[str, Any]:
@@ -235,4 +281,10 @@ def by_name(gradient: Any) -> dict[str, Any]:
     return dict(gradient)
 
 
-__all__ = ["METHODS", "ROUNDING", "Agreement", "agree", "by_name", "gradients_by"]
+def _short(value: Any) -> str:
+    return f"{float(value):.17g}" if abs(value) < 1e300 else str(value)
+
+
+__all__ = [
+    "METHODS", "ROUNDING", "SAFETY", "Agreement", "agree", "by_name", "gradients_by", "rounding_of",
+]  # fmt: skip

@@ -72,6 +72,21 @@ class Run:
         for group in ("params", "coefficients", "initial", "inputs", "data"):
             yield group, getattr(self, group)
 
+    def labelled(self) -> Iterator[tuple[str, str]]:
+        """Every number with its name: ``w``, ``W[0, 1]``, ``x_3``, ``h_0[2]``, ``target_h_3``."""
+        labels = {"targets": target(self.objective.signal).label}
+        labels["dl"] = loss_gradient(self.objective.signal).label
+        labels["cotangent"] = getattr(self.objective.cotangent, "name", "")
+        for group, arrays in self.groups():
+            for name, array in arrays.items():
+                label = labels[name] if group == "data" else name
+                rank = len(self.user_shape(name, self.sizes))
+                for position in np.ndindex(array.shape):
+                    time, entry = position[: array.ndim - rank], position[array.ndim - rank :]
+                    at = f"_{time[0] + 1}" if time else "_0" if group == "initial" else ""
+                    inside = f"[{', '.join(map(str, entry))}]" if entry else ""
+                    yield f"{label}{at}{inside}", repr(float(array[position])).removesuffix(".0")
+
     def with_array(self, group: str, name: str, array: Array) -> Run:
         """The same run with another array."""
         return replace(self, **{group: {**getattr(self, group), name: array}})  # type: ignore[arg-type]
@@ -126,6 +141,10 @@ class Run:
         rows, columns = self._shapes[label]
         return array.reshape((rows.value(self.sizes), columns.value(self.sizes)))
 
+    def user_shape(self, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape of one value of a name as an argument, without time: (), (n,) or (n, m)."""
+        return user_shape(self._shapes.get(name, self.objective.signal.shape), sizes)
+
     @cached_property
     def _shapes(self) -> dict[str, Shape]:
         cell, of = self.cell, self.objective.signal
@@ -151,6 +170,12 @@ class Run:
             step = const(Fraction(1)) / index_value(T) * step
         sweep = Sweep(1, cell.equations, (), (Accumulator(L, step, start),))
         return Program((sweep,), cell.params, cell.inputs, cell.states)
+
+
+def user_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """(), (n,) or (n, m): the shape of an array that users pass."""
+    rank = 0 if shape == SCALAR else 1 if shape[1] == ONE else 2
+    return tuple(size.value(sizes) for size in shape[:rank])
 
 
 def _step(objective: Objective) -> Node:
@@ -250,7 +275,7 @@ def _data(objective: Objective, problem: Problem, arguments: Mapping[str, Any]) 
             raise UsageError(f"{name}=… does not fit: the objective {takes}")
         if value is not None:
             found[name] = real_array(value, name)
-            shape = tuple(s.value(problem.sizes) for s in objective.signal.shape if s != ONE)
+            shape = user_shape(objective.signal.shape, problem.sizes)
             if kind != "cotangent" and objective.when == "sum":
                 shape = (problem.T, *shape)
             if found[name].shape != shape:
@@ -258,4 +283,4 @@ def _data(objective: Objective, problem: Problem, arguments: Mapping[str, Any]) 
     return found
 
 
-__all__ = ["Run", "make_run"]
+__all__ = ["DATA", "L", "Run", "make_run", "user_shape"]
