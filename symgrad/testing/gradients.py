@@ -18,7 +18,7 @@ from symgrad.cell import Cell
 from symgrad.errors import OutsideDomain, UsageError
 from symgrad.evaluate.compiled.problem import Array
 from symgrad.lang.nodes import Node, Param, params_in
-from symgrad.testing.oracles import SAFETY, Agreement, agree, by_name
+from symgrad.testing.oracles import SAFETY, Agreement, agree, by_name, number_text
 from symgrad.testing.rounding import UNIT, bounded_gradient
 from symgrad.testing.runs import DATA, Run, make_run, user_shape
 from symgrad.testing.shrinking import shrunk
@@ -248,8 +248,8 @@ def _refuted(run: Run, found: Agreement, judge: _Judge) -> Verdict:
         run.horizon,
         tuple(sorted(run.sizes.items())),
         tuple(run.labelled()),
-        left=_decimal(found.theirs),
-        right=_decimal(found.ours),
+        left=number_text(found.theirs),
+        right=number_text(found.ours),
         times=time,
         lines=tuple(_lines(run, found, judge)),
     )
@@ -270,14 +270,6 @@ def _place(run: Run, found: Agreement) -> tuple[tuple[tuple[str, int], ...], str
     return time, named + (f"[{', '.join(map(str, entry))}]" if entry else "")
 
 
-def _decimal(value: Any) -> str:
-    """Enough digits to see the difference of float64 numbers, more where they are given."""
-    if isinstance(value, int | float | np.number):
-        return repr(value.item() if isinstance(value, np.number) else value)
-    number: str = mpmath.nstr(value, 20)
-    return number
-
-
 def _lines(run: Run, found: Agreement, judge: _Judge) -> Iterator[str]:
     """A program that calls the function at the run; it finds the function by its name."""
     name = getattr(judge.function, "__name__", "gradient")
@@ -293,7 +285,7 @@ def _lines(run: Run, found: Agreement, judge: _Judge) -> Iterator[str]:
     if judge.digits is not None:
         yield f"# Seen with numbers of {judge.digits} digits; float64 may round it away."
     yield f"found = {called}(params, inputs, initial, {given})"
-    yield f"print(found[{found.name!r}]{place})  # has to be {_decimal(found.theirs)}"
+    yield f"print(found[{found.name!r}]{place})  # has to be {number_text(found.theirs)}"
 
 
 def _mapping(arrays: Mapping[str, Array]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import mpmath
 import numpy as np
 
 from symgrad.adjoint import Objective
@@ -189,7 +190,7 @@ class Agreement:
 
     def __str__(self) -> str:
         at = f"[{', '.join(map(str, self.entry))}]" if self.entry else ""
-        where = f"{self.name}{at}: {_short(self.ours)} and {_short(self.theirs)}, "
+        where = f"{self.name}{at}: {number_text(self.ours)} and {number_text(self.theirs)}, "
         sizes = f"relative difference {self.error:.2g}, rounding explains {self.bound:.2g}"
         return f"agree; nearest to the bound in {where}{sizes}" if self else f"{where}{sizes}"
 
@@ -281,10 +282,15 @@ def by_name(gradient: Any) -> dict[str, Any]:
     return dict(gradient)
 
 
-def _short(value: Any) -> str:
-    return f"{float(value):.17g}" if abs(value) < 1e300 else str(value)
+def number_text(value: Any) -> str:
+    """A number in enough digits to see the difference of float64 numbers."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    text: str = repr(value) if isinstance(value, int | float) else mpmath.nstr(value, 20)
+    return text
 
 
 __all__ = [
-    "METHODS", "ROUNDING", "SAFETY", "Agreement", "agree", "by_name", "gradients_by", "rounding_of",
+    "METHODS", "ROUNDING", "SAFETY", "Agreement", "agree", "by_name", "gradients_by",
+    "number_text", "rounding_of",
 ]  # fmt: skip

@@ -89,6 +89,8 @@ class RunningErrors(Algebra):
             "tanh": lambda v: self.map(self._tanh, v),
             "sigma": lambda v: self.map(self._sigma, v),
             "softplus": lambda v: self.map(self._softplus, v),
+            "softmax": self._softmax,
+            "logsumexp": self._logsumexp,
         }
 
     def number(self, value: Any) -> Rounded:
@@ -97,7 +99,8 @@ class RunningErrors(Algebra):
 
     def made(self, value: Any, error: Any, roundings: int = 1) -> Rounded:
         """The result of an operation: what came in, and its own rounding."""
-        if abs(value) > self.largest or error == self.infinity:
+        # 0 times something without a bound has none either: mpmath says nan.
+        if abs(value) > self.largest or not error < self.infinity:
             return Rounded(value, self.infinity, self)
         own = roundings * self.unit * (abs(value) + error) + self.smallest
         return Rounded(value, error + own if value or error else error, self)
@@ -167,6 +170,23 @@ class RunningErrors(Algebra):
         slope = 1 / (1 + context.exp(-(x.value + x.error)))
         return self.made(value, x.error * slope, 3)
 
+    # As everybody computes them, so that exp does not overflow.
+
+    def _shifted(self, column: Value) -> tuple[Value, Rounded]:
+        largest = max(np.ravel(np.asarray(column, dtype=object)), key=lambda x: x.value)
+        none = self.const(Fraction(0))
+        return self.map(
+            lambda x: self._exp(none if x is largest else x + -largest), column
+        ), largest
+
+    def _softmax(self, column: Value) -> Value:
+        powers, _ = self._shifted(column)
+        return powers / self.total(powers)
+
+    def _logsumexp(self, column: Value) -> Value:
+        powers, largest = self._shifted(column)
+        return self.map(lambda total: self._log(total) + largest, self.total(powers))
+
     def _log(self, x: Rounded) -> Rounded:
         if not x.value > 0:
             raise OutsideDomain("log of a number that is not positive")
@@ -180,7 +200,9 @@ class RunningErrors(Algebra):
         value, least = self.context.sqrt(x.value), x.value - x.error
         if x.error == 0:
             return self.made(value, x.error)
-        return self.made(value, x.error / self.context.sqrt(least) if least > 0 else self.infinity)
+        # √x - √(x - e) = e / (√x + √(x - e)); below 0 there is no root.
+        error = self.infinity if least < 0 else x.error / (value + self.context.sqrt(least))
+        return self.made(value, error)
 
     def _step(self, x: Rounded, at_zero: Fraction | None) -> Rounded:
         if x.value == 0 and at_zero is None:

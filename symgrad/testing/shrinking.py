@@ -20,7 +20,7 @@ Fails = Callable[[Run], Any]
 
 #: Numbers from the simplest on; what is none of them is rounded to a few digits.
 SIMPLE = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
-_MOST_EVALUATIONS = 400
+_MOST_EVALUATIONS = 160
 _MOST_ENTRIES = 60
 
 
