@@ -386,3 +386,15 @@ def test_the_value_is_what_is_differentiated(kind: str, T: int) -> None:
     case.params = moved | {"W_h": moved["W_h"] + 1j * step}
     slope = np.imag(case.gradient(value=True).value) / 1e-30
     assert compare(slope, np.real(gradient.params["W_h"][1, 2])) < 1e-11
+
+
+def test_what_comes_back_is_the_same_for_all_samples() -> None:
+    """L = (1/T) Σ w^t h_0: dL/dw is 2.5 and dL/dh_0 is 3 at T = 2, w = 2, h_0 = 1."""
+    cell = CATALOGUE["linear"].scalar()
+    for backend in ("numpy", "mpmath"):
+        run = compile_(cell, summed(cell).over_mean(), backend=backend)
+        found = run.gradient({"w": 2.0}, initial={"h": 1.0}, T=2)
+        assert (found["w"], found["h"]) == (2.5, 3.0)
+        found = run.gradient({"w": 2.0}, initial={"h": [1.0, 3.0]}, T=2)
+        assert found["w"] == 10.0
+        assert list(found["h"]) == [3.0, 3.0]

@@ -13,5 +13,7 @@ from symgrad.testing.oracles import agree as agree
 from symgrad.testing.oracles import gradients_by as gradients_by
 from symgrad.testing.oracles import rounding_of as rounding_of
 from symgrad.testing.rewritings import rewritings as rewritings
+from symgrad.testing.runs import Run as Run
+from symgrad.testing.runs import make_run as make_run
 from symgrad.testing.statements import Statement as Statement
 from symgrad.testing.statements import statements as statements

@@ -19,7 +19,7 @@ from symgrad.errors import OutsideDomain, UsageError
 from symgrad.evaluate.compiled.problem import Array
 from symgrad.lang.nodes import Node, Param, params_in
 from symgrad.testing.oracles import SAFETY, Agreement, agree, by_name, number_text
-from symgrad.testing.rounding import UNIT, bounded_gradient
+from symgrad.testing.rounding import bounded_gradient
 from symgrad.testing.runs import DATA, Run, make_run, user_shape
 from symgrad.testing.shrinking import shrunk
 from symgrad.verify.claims import all_sizes
@@ -101,7 +101,7 @@ class _Judge:
 
     def __call__(self, run: Run) -> Agreement:
         truth = bounded_gradient(run, digits=self.digits)
-        values, errors = by_name(truth.values), truth.errors
+        values = by_name(truth.values)
         convert = _plain if self.digits is None else _many_digits(self.digits)
         positional, named = run.arguments(convert)
         found = by_name(self.function(*positional, **named))
@@ -126,9 +126,7 @@ class _Judge:
         if self.digits is not None:
             found = {name: _released(value, self.digits) for name, value in found.items()}
         self.names |= dict.fromkeys(found)
-        largest = max((abs(v) for a in values.values() for v in np.ravel(a)), default=0)
-        rounding = {n: _bounds(errors[n], values[n], largest, self.digits) for n in found}
-        result = agree(found, {name: values[name] for name in found}, rounding=rounding)
+        result = agree(found, {name: values[name] for name in found}, rounding=truth.errors)
         if result:
             self.worst = max(self.worst, result.largest)
         return result
@@ -141,20 +139,6 @@ class _Judge:
             # It may have no gradient, or be a run that the function was not made for.
             return None
         return None if found else found
-
-
-def _bounds(errors: Array, values: Array, largest: Any, digits: int | None) -> Array:
-    """What rounding may do, also where it does nothing in symgrad's own program.
-
-    An entry that is exactly 0 there may be a - a in another, so it is allowed the rounding of
-    the largest entry of the gradient; any other entry that of its own.
-    """
-    unit = UNIT if digits is None else mpmath.mpf(10) ** (1 - digits)
-
-    def bound(error: Any, value: Any) -> Any:
-        return error or unit * (abs(value) or largest)
-
-    return np.asarray(np.frompyfunc(bound, 2, 1)(errors, values), dtype=object)
 
 
 def _plain(array: Array) -> Any:

@@ -9,7 +9,7 @@ cancel or a unit saturates the bound is larger than the value, and says so.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -261,7 +261,28 @@ def bounded_gradient(run: Run, *, digits: int | None = None, wrt_inputs: bool = 
         parts("inputs", value) if wrt_inputs else None,
         None,
     )
-    return Bounded(exact, {n: e for group in found for n, e in parts(group, error).items()})
+    errors = {name: array for group in found for name, array in parts(group, error).items()}
+    return Bounded(exact, _at_least_one_rounding(algebra, exact, errors))
+
+
+def _at_least_one_rounding(
+    algebra: RunningErrors, exact: GradientValues, errors: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Bounds for others, who may round where symgrad's own program does not.
+
+    An entry that is exactly 0 there may be a - a in another, so it is allowed one rounding of
+    the largest entry of the gradient; any other entry one of its own.
+    """
+    values = {**exact.params, **exact.initial, **(exact.inputs or {})}
+    largest = max((abs(v) for array in values.values() for v in np.ravel(array)), default=0)
+
+    def bound(error: Any, value: Any) -> Any:
+        return max(error, algebra.unit * (abs(value) or largest))
+
+    least: Any = np.frompyfunc(bound, 2, 1)
+    return {
+        name: np.asarray(least(array, values[name]), dtype=object) for name, array in errors.items()
+    }
 
 
 def _like(found: Value, like: Any) -> Array:

@@ -37,6 +37,12 @@ from symgrad.lang.nodes import (
 )
 from symgrad.lang.program import Accumulator, Inputs, Program, Sweep
 from symgrad.ops import GENERIC, total
+from symgrad.testing.pasting import (
+    array_expression,
+    cell_expression,
+    mapping_expression,
+    objective_expression,
+)
 
 #: How the data of an objective is called as an argument, by the objective's kind.
 DATA = {"squared": "targets", "loss": "dl", "linear": "cotangent"}
@@ -45,7 +51,7 @@ DATA = {"squared": "targets", "loss": "dl", "linear": "cotangent"}
 L = "L"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """All that one run of a cell needs; made by ``make_run``.
 
@@ -66,6 +72,23 @@ class Run:
     initial: dict[str, Array]
     data: dict[str, Array] = field(default_factory=dict)
     coefficients: dict[str, Array] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """The call of ``make_run`` that makes it again, to be pasted."""
+        parts = [
+            f"cell := {cell_expression(self.cell)}",
+            objective_expression(self.objective),
+            mapping_expression({**self.params, **self.coefficients}),
+            mapping_expression(self.inputs),
+            mapping_expression(self.initial),
+            f"T={self.horizon}",
+            *(f"{name}={array_expression(array)}" for name, array in self.data.items()),
+        ]
+        return f"make_run({', '.join(parts)})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # Hypothesis and IPython print the fields of a dataclass unless this is here.
+        printer.text(repr(self))
 
     def groups(self) -> Iterator[tuple[str, dict[str, Array]]]:
         """Every mapping of arrays with its name, the ones with few entries first."""

@@ -22,12 +22,13 @@ Function = Callable[..., Any]
 
 def _sigma(x: Array, out: Array | None = None) -> Array:
     # 1 / (1 + e^-x): where e^-x overflows the result is 0, which is right below 1e-308.
-    # An array also where x is one number: NumPy's numbers cannot be written into.
-    found: Array = np.asarray(np.negative(x, out))
-    np.exp(found, found)
-    np.add(found, 1, found)
-    np.reciprocal(found, found)
-    return found
+    if out is None:
+        # NumPy gives numbers, which nothing can be written into, for what has no axis.
+        out = np.empty_like(x)
+    np.negative(x, out)
+    np.exp(out, out)
+    np.add(out, 1, out)
+    return np.reciprocal(out, out)
 
 
 def _complex_sigma(x: Array, out: Array | None = None) -> Array:
