@@ -134,7 +134,8 @@ class _Judge:
     def failure(self, run: Run) -> Agreement | None:
         """What is wrong at a run that the search for a witness made up; None where nothing is."""
         try:
-            found = self(run)
+            with np.errstate(all="ignore"):
+                found = self(run)
         except (ArithmeticError, ValueError, TypeError, LookupError):
             # It may have no gradient, or be a run that the function was not made for.
             return None
