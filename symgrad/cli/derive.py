@@ -236,6 +236,7 @@ def _json(request: Request, found: Answer, number: str | None) -> str:
         ],
         "verdict": verdict.status,
         "scope": verdict.scope,
+        "conditions": list(verdict.conditions),
         "how": list(verdict.how),
         "value": number,
     }

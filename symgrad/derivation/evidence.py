@@ -350,7 +350,7 @@ def combined(proof: Verdict, checked: Verdict) -> Verdict:
     if checked.status == "refuted":
         return checked
     if proof.status == "proved":
-        return replace(proof, how=(*proof.how, *_evaluated(checked)))
+        return replace(proof, how=(*proof.how, *_evaluated(checked)), conditions=checked.conditions)
     if checked.holds:
         return checked
     return Verdict("undecided", checked.scope, (*proof.how, *checked.how))
