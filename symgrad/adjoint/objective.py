@@ -72,9 +72,7 @@ class Objective:
     @property
     def penalty(self) -> Node:
         """What weight decay adds to L."""
-        terms = [
-            const(Fraction(1, 2)) * rho * total(square(theta)) for theta, rho in self.decay
-        ]
+        terms = [const(Fraction(1, 2)) * rho * total(square(theta)) for theta, rho in self.decay]
         return OPERATORS["add"](*terms) if terms else const(0)
 
     @property
