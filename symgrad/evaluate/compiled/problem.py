@@ -251,8 +251,8 @@ class _Reader:
                 raise UsageError(f"{where} has shape {array.shape}; it must be {slot.words}{told}")
         elif len(unknown) == 1:
             (name,) = unknown
-            known = sum(c * self.sizes[other] for other, c in size.terms if other != name)
-            value, rest = divmod(number - size.const - known, size.coefficient(name))
+            others = sum(c * self.sizes[other] for other, c in size.terms if other != name)
+            value, rest = divmod(number - size.const - others, size.coefficient(name))
             if rest or value < 1:
                 raise UsageError(f"{where} has shape {array.shape}; it must be {slot.words}")
             self.agree(name, value, where, array)
