@@ -219,24 +219,6 @@ def test_the_assignments_in_order_give_the_gradient(cell: Cell, T: int) -> None:
         assert known[f"lam_{state.name}", 0] == pytest.approx(expected, rel=1e-9, abs=0)
 
 
-@pytest.mark.parametrize("T", [0, 1, 4])
-def test_weight_decay_is_part_of_the_gradient(T: int) -> None:
-    """ρ w more than without it, at every horizon."""
-    cell = CATALOGUE["rnn"].scalar()
-    values = {**numbers(cell), "rho": 0.3}
-    plain = loss(cell, squared=True)
-    found = []
-    for objective in (plain, plain.with_decay(*cell.params[:2])):
-        program = straight_line(backward(cell, objective).program, T)
-        known = executed(program, values)
-        results = program.results
-        found.append({k: known[r.name] if isinstance(r, Name) else 0.0 for k, r in results.items()})
-    without, decayed = found
-    for i, p in enumerate(cell.params):
-        more = 0.3 * values[p.name] if i < 2 else 0.0
-        assert decayed[p.name] == pytest.approx(without[p.name] + more, rel=1e-13, abs=0)
-
-
 def test_only_what_is_wanted_is_kept_and_in_order() -> None:
     cell = CATALOGUE["lstm"].scalar()
     program = straight_line(backward(cell, final(cell)).program, 3)

@@ -97,8 +97,6 @@ class _Writer:
                 value = self._version(equation.value, 0, last=self.horizon == 0)
                 self.lines.append(Assignment(equation.target, value))
         for accumulator in sweep.accumulators:
-            if accumulator.start is not None:
-                self._accumulate(accumulator.name, accumulator.start, 0)
             self.results.setdefault(accumulator.name, full("zeros", accumulator.term.shape))
 
     def _version(self, value: Node, time: int, *, last: bool) -> Node:
