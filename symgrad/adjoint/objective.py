@@ -24,6 +24,7 @@ from symgrad.lang.nodes import (
     sum_over,
 )
 from symgrad.ops import total
+from symgrad.ops.build import square
 
 #: Letters for the free cotangent, the first that the cell does not use.
 _COTANGENTS = ("s", "v", "q", "r", "cotangent")
@@ -71,14 +72,7 @@ class Objective:
     @property
     def penalty(self) -> Node:
         """What weight decay adds to L."""
-        # The power of a square matrix is the matrix power: its entries are multiplied instead.
-        squares = [
-            theta**2 if theta.shape[1] == SCALAR[1] else theta * theta for theta, _ in self.decay
-        ]
-        terms = [
-            const(Fraction(1, 2)) * rho * total(square)
-            for (_, rho), square in zip(self.decay, squares, strict=True)
-        ]
+        terms = [const(Fraction(1, 2)) * rho * total(square(theta)) for theta, rho in self.decay]
         return OPERATORS["add"](*terms) if terms else const(0)
 
     @property

@@ -353,6 +353,8 @@ def _unrolled(request: Request) -> Answer:
         raise UsageError(f"--T {horizon}: programs are written out up to T = {LONGEST}")
     if horizon == 0 and not _exists_at_start(gradient):
         raise UsageError(f"{gradient.objective.signal.name} has no value at time 0: --T 1 or more")
+    if horizon == 0 and gradient.objective.mean:
+        raise UsageError("L is a mean over time, of which there is none at T = 0: --T 1 or more")
     program = gradient.program
     if isinstance(wrt, Signal) and wrt.time != as_affine(0):
         program = gradient.with_signal_adjoints(wrt.name)

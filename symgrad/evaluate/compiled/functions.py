@@ -22,7 +22,10 @@ Function = Callable[..., Any]
 
 def _sigma(x: Array, out: Array | None = None) -> Array:
     # 1 / (1 + e^-x): where e^-x overflows the result is 0, which is right below 1e-308.
-    out = np.negative(x, out)
+    if out is None:
+        # NumPy gives numbers, which nothing can be written into, for what has no axis.
+        out = np.empty_like(x)
+    np.negative(x, out)
     np.exp(out, out)
     np.add(out, 1, out)
     return np.reciprocal(out, out)
