@@ -25,6 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from symgrad.errors import UsageError
 from symgrad.testing.sweep.check import check
@@ -173,8 +174,8 @@ class _Campaign:
 
     Attributes:
         waiting: not handed over yet.
-        suspects: those that a pool had when it broke: each is run alone, so that one that
-            breaks the pool again is known.
+        suspects: those that an executor had when it failed: each is run once more, alone, so
+            that one it fails with again is known.
     """
 
     results: ResultFile
@@ -189,6 +190,7 @@ class _Campaign:
     flying: dict[Future[Outcome], Task] = field(default_factory=dict)
     done: int = 0
     breaks: int = 0
+    broken: bool = False
 
     def go(self) -> None:
         """Run all tasks, or as many as the executor lives for."""
@@ -217,7 +219,9 @@ class _Campaign:
                 break
             task = self.suspects.popleft() if alone else self.waiting.popleft()
             try:
-                future = self.source.current.submit(guarded, self.run, task, self.limit)
+                future = self.source.current.submit(
+                    guarded, self.run, task, self.limit, uuid4().hex
+                )
             except BrokenExecutor:
                 # It broke with others on their way, or before it began.
                 self.suspects.appendleft(task)
@@ -242,32 +246,30 @@ class _Campaign:
         if not ready:
             self._give_up()
         alone = len(self.flying) == 1
-        broken = []
+        broken = False
         for future in ready:
             task = self.flying.pop(future)
             try:
                 outcome = future.result()
-            except BrokenExecutor as error:
-                broken.append((task, error))
             except (Exception, AsyncCancelled) as error:
-                # Guarded tasks raise nothing: this is the executor's word.
-                self._record(task, Outcome("lost", why=(described(error),)))
+                # Guarded tasks raise nothing: this is the executor's word, and it may blame
+                # whatever a worker had besides the task that ended it.
+                broken = broken or isinstance(error, BrokenExecutor)
+                if alone and task in self.suspected:
+                    words = f"the executor failed again with this task alone: {described(error)}"
+                    self._record(task, Outcome("lost", why=(words,)))
+                else:
+                    self.suspects.append(task)
+                    self.suspected.add(task)
             else:
                 self.breaks = 0
                 self._record(task, outcome)
-        if not broken:
-            return
-        for task, error in broken:
-            if alone and task in self.suspected:
-                words = f"the executor broke while it ran this task alone: {described(error)}"
-                self._record(task, Outcome("lost", why=(words,)))
-            else:
-                self.suspects.append(task)
-                self.suspected.add(task)
-        if not self.flying:
+        self.broken = self.broken or broken
+        if self.broken and not self.flying:
             self._broke()
 
     def _broke(self) -> None:
+        self.broken = False
         self.breaks += 1
         if self.breaks > _MOST_BREAKS:
             raise UsageError(

@@ -54,7 +54,7 @@ def check(task: Task) -> Outcome:
 class _Tally:
     exact: int = 0
     numerical: int = 0
-    error: Any = mpmath.mpf(0)
+    error: Any = 0
     refuted: list[str] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
     tested: list[str] = field(default_factory=list)
@@ -76,7 +76,7 @@ class _Tally:
         error = "" if not self.numerical else mpmath.nstr(self.error, 2, min_fixed=1, max_fixed=0)
         if self.refuted:
             return Outcome("refuted", error, compared, why, self.witness, self.numpy)
-        if self.undecided or not self.exact and not self.numerical:
+        if self.undecided or (not self.exact and not self.numerical):
             return Outcome("undecided", error, compared, why or ("nothing was compared",))
         return Outcome("tested" if self.tested else "checked", error, compared, why)
 

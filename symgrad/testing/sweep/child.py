@@ -12,20 +12,20 @@ import queue
 import sys
 import threading
 import traceback
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 #: Seconds without a task after which a child ends.
 IDLE = 60.0
 
 
-def send(stream: BinaryIO, message: object) -> None:
+def send(stream: IO[bytes], message: object) -> None:
     """One message: its length in eight bytes, then its pickle."""
     data = pickle.dumps(message)
     stream.write(len(data).to_bytes(8, "big") + data)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> bytes | None:
+def receive(stream: IO[bytes]) -> bytes | None:
     """The pickle of the next message; None at the end of the stream."""
     head = stream.read(8)
     if len(head) < 8:

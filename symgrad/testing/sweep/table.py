@@ -18,19 +18,19 @@ _MOST_LISTED = 20
 def table(results: Iterable[tuple[Task, Outcome | None]]) -> str:
     """One row for each cell, sizes and objective; then what does not hold, and why."""
     found = list(results)
-    groups: dict[tuple[str, str, str], list[Outcome | None]] = {}
+    groups: dict[tuple[str, ...], list[Outcome | None]] = {}
     for task, outcome in found:
         key = (task.cell.name, task.place, task.objective)
         groups.setdefault(key, []).append(outcome)
     statuses = [s for s in (*STATUSES, _NOT_RUN) if any(_status(o) == s for _, o in found)]
     head = ["cell", "sizes", "objective", "tasks", *statuses, "exact", "numerical"]
     rows = [[*head, "largest relative error"]]
-    for key, outcomes in groups.items():
+    for names, outcomes in groups.items():
         counts = Counter(map(_status, outcomes))
         numbers = [len(outcomes), *(counts[s] for s in statuses)]
         known = [o for o in outcomes if o is not None]
         compared = [sum(o.compared[i] for o in known) for i in (0, 1)]
-        rows.append([*key, *map(str, (*numbers, *compared)), _largest(known)])
+        rows.append([*names, *map(str, (*numbers, *compared)), _largest(known)])
     return "\n".join([*_aligned(rows), *_listed(found)]) + "\n"
 
 

@@ -172,7 +172,7 @@ def grid(
                 first = backward(read, objective_of(read, objective)).first_horizon
                 for quantity in quantities:
                     for T in horizons:
-                        if T >= first:
+                        if first <= T:
                             for seed in seeds:
                                 task = Task(source, T, place, seed, quantity, objective, statement)
                                 found[task] = None
