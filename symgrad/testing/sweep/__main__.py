@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from symgrad.cells import CATALOGUE
 from symgrad.cli.progress import Progress
 from symgrad.errors import SymgradError, UsageError
 from symgrad.testing.sweep.campaign import LIMIT, sweep
+from symgrad.testing.sweep.child import described
 from symgrad.testing.sweep.table import exit_code, table
 from symgrad.testing.sweep.tasks import (
     ALL,
@@ -107,11 +109,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SymgradError as error:
         print(f"symgrad: error: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has left; the results are in the file.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print(
             f"symgrad: interrupted; the same command continues from {options.out}", file=sys.stderr
         )
         return 130
+    except Exception as error:
+        print(f"symgrad: internal error: {described(error)}", file=sys.stderr)
+        return 4
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -152,6 +152,9 @@ def _compared(how: Numerical, point: Point, differences: bool) -> Comparison:
         return Comparison("unresolved", errors, words)
     if _close(tangent, step):
         return Comparison("differs", errors, f"{_shown(judged)} instead of {_shown(tangent)}")
+    if _kinks(how, point).exactly_there:
+        # There a derivative is what the cell declares, and the complex step knows nothing of it.
+        return Comparison("unresolved", errors, "a function is asked exactly at its kink")
     words = (
         f"the oracles differ: derived {_shown(judged)}, tangents {_shown(tangent)}, "
         f"complex step {_shown(step)}"
@@ -176,7 +179,7 @@ def _agreement(how: Numerical, point: Point, now: list[list[Any]], differences: 
         rough = _rough(how, point)
         if rough is not None and (gap := _gap(judged, [mpmath.mpf(rough)])) < _ROUGH:
             errors["complex step in float64"] = gap
-    if not differences or not _is_smooth(how, point):
+    if not differences or _kinks(how, point).asked:
         return found
     estimate = _difference(how, point)
     if estimate.value == 0:
@@ -300,25 +303,30 @@ def _algebra_of(trace: Trace) -> Multiprecision:
 
 
 class _Kinks(Multiprecision):
-    """mpmath numbers that remember whether a function with a kink was asked."""
+    """mpmath numbers that remember where functions with a kink were asked."""
 
     asked = False
+    exactly_there = False
 
     def step(self, value: Value, at_zero: Fraction | None) -> Value:
-        self.asked = True
+        self._note(value)
         return super().step(value, at_zero)
 
     def positive_part(self, value: Value, at_zero: Fraction | None) -> Value:
-        self.asked = True
+        self._note(value)
         return super().positive_part(value, at_zero)
 
+    def _note(self, value: Value) -> None:
+        self.asked = True
+        self.exactly_there = self.exactly_there or not all(_entries(value))
 
-def _is_smooth(how: Numerical, point: Point) -> bool:
-    """Whether no function of the run has a kink, over which a difference would reach."""
-    algebra = _Kinks(30)
+
+def _kinks(how: Numerical, point: Point) -> _Kinks:
+    """A run that has noted its kinks: a difference would reach over them."""
+    algebra = _Kinks(_DIGITS[0])
     inputs = point.sampler(algebra).inputs(how.forward, how.given)
-    how.of(Runner(how.forward, algebra).run(inputs, min(point.horizon, 1)), algebra)
-    return not algebra.asked
+    how.of(Runner(how.forward, algebra).run(inputs, point.horizon), algebra)
+    return algebra
 
 
 # ---- comparing ---------------------------------------------------------------------------

@@ -128,7 +128,10 @@ class ResultFile:
             **asdict(outcome),
         }
         line = json.dumps(record, ensure_ascii=False) + "\n"
-        _write(self._descriptor, line.encode())
+        try:
+            _write(self._descriptor, line.encode())
+        except OSError as error:
+            raise UsageError(f"{self.path}: {error.strerror}") from error
         self.outcomes[task.key] = outcome
 
 
