@@ -322,6 +322,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["--objectives", "lost"], "use loss, squared"),
         (["--quantities", "W_q"], "declares no 'W_q'"),
         (["--limit", "-1"], "must be positive"),
+        (["--limit", "nan"], "must be positive"),
         (["--dask", "tcp://127.0.0.1:1"], "no scheduler answers"),
     ],
 )

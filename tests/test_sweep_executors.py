@@ -6,6 +6,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -189,6 +191,34 @@ def test_an_executor_without_answers_is_given_up(tmp_path: Path) -> None:
     assert statuses(results) == {0: "checked", 1: "checked"}
 
 
+class Blaming(Executor):
+    """Fails with all that it has, once; then it works."""
+
+    def __init__(self) -> None:
+        self.pending: list[Future[Any]] = []
+        self.tickets: list[str] = []
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.tickets.append(args[3])
+        found: Future[Any] = Future()
+        if len(self.tickets) > 3:
+            assert all(future.done() for future in self.pending)
+            found.set_result(fn(*args))
+        self.pending.append(found)
+        if len(self.tickets) == 3:
+            for future in self.pending:
+                future.set_exception(ConnectionError("the node is gone"))
+        return found
+
+
+def test_those_that_were_there_when_an_executor_failed_are_run_again(tmp_path: Path) -> None:
+    tasks, executor = some(tmp_path / "ran", 0, 1, 6), Blaming()
+    results = sweep(tasks, tmp_path / "a", executor=executor, run=sweep_runs.misbehave, limit=1.5)
+    assert statuses(results) == {0: "checked", 1: "timed out", 6: "checked"}
+    # Dask would answer an equal call with what it has.
+    assert len(set(executor.tickets)) == len(executor.tickets) == 6
+
+
 def test_pools_that_never_work_end_the_sweep(tmp_path: Path) -> None:
     def broken() -> Executor:
         return ProcessPoolExecutor(1, get_context("spawn"), os._exit, (3,))
@@ -211,6 +241,62 @@ def test_a_process_that_is_killed_from_outside(tmp_path: Path) -> None:
     results = sweep(tasks, tmp_path / "out.jsonl", workers=2, run=sweep_runs.slowly, limit=60)
     killer.join()
     assert statuses(results) == {0: "died", 1: "checked"}
+
+
+def started(folder: Path, call: str) -> tuple[subprocess.Popen[str], int]:
+    """A program that has begun a task that never ends, and the process of the task."""
+    (folder / "ran").mkdir()
+    program = (
+        "import sweep_runs\n"
+        "from symgrad.testing.sweep.campaign import guarded, sweep\n"
+        "from symgrad.testing.sweep.tasks import CellSource, Task\n"
+        f"task = Task(CellSource('a', 'catalogue', {str(folder / 'ran')!r}, '0'), 0)\n"
+        f"{call}\n"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    noted = folder / "ran" / "T0"
+    while not noted.exists() or not noted.read_text(encoding="utf-8").endswith("\n"):
+        assert process.poll() is None
+        time.sleep(0.02)
+    return process, int(noted.read_text(encoding="utf-8"))
+
+
+def test_an_interrupted_sweep_leaves_no_process(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    call = f"sweep([task], {str(out)!r}, run=sweep_runs.slowly, limit=10**6)"
+    process, child = started(tmp_path, call)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert told.rstrip().endswith("KeyboardInterrupt")
+    assert not is_running(child)
+    assert out.read_bytes() == b""
+
+
+def test_a_process_ends_with_its_sweep(tmp_path: Path) -> None:
+    """Nothing goes on computing for nobody, even if the sweep is killed."""
+    process, child = started(tmp_path, "guarded(sweep_runs.slowly, task, 10**6)")
+    process.kill()
+    process.communicate(timeout=20)
+    waited = time.monotonic()
+    while is_running(child):
+        assert time.monotonic() - waited < 20
+        time.sleep(0.02)
+
+
+def is_running(process: int) -> bool:
+    """Whether a process lives; one that only waits to be collected does not."""
+    try:
+        os.kill(process, 0)
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return Path("/proc/self").exists() is False
+    return state.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_processes_are_used_again(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ from symgrad.testing.sweep.tasks import Task
 LIMIT = 300.0
 #: Tasks handed to an executor ahead of their results, where its workers cannot be counted.
 AHEAD = 256
+_MOST_SECONDS = 10**7
 #: So many pools that break on their first task, one after the other, are no accident.
 _MOST_BREAKS = 10
 
@@ -76,8 +77,10 @@ def sweep(
             process; the executor takes no tasks, or breaks on each.
         KeyboardInterrupt: interrupted; what was done is in the file.
     """
-    if limit <= 0:
-        raise UsageError(f"limit={limit}: the seconds of a task must be positive")
+    if not 0 < limit <= _MOST_SECONDS:
+        raise UsageError(
+            f"limit={limit:g}: the seconds of a task must be positive, and at most {_MOST_SECONDS}"
+        )
     asked = list(dict.fromkeys(tasks))
     _check_sendable(run, asked)
     with ResultFile(Path(path)) as results:
