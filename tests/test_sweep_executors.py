@@ -54,8 +54,8 @@ def statuses(results: Results) -> dict[int, str]:
 # ---- executors ---------------------------------------------------------------------------
 
 
-def spawning(workers: int = 1) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, get_context("spawn"))
+def spawning() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, get_context("spawn"))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
     elif request.param == "dask":
         yield request.getfixturevalue("dask").get_executor()
     else:
-        made = ThreadPoolExecutor(2) if request.param == "threads" else spawning()
+        made = ThreadPoolExecutor(1) if request.param == "threads" else spawning()
         with made:
             yield made
 
@@ -104,7 +104,7 @@ MISBEHAVING = {
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_a_task_does_is_its_own(executor: Executor | None, tmp_path: Path) -> None:
     # All of them once; starting processes takes long.
-    kept = (1, 6) if isinstance(executor, ThreadPoolExecutor) else (1, 2, 6)
+    kept = (1, 6) if isinstance(executor, ThreadPoolExecutor) else (2, 6)
     expected = {T: s for T, s in MISBEHAVING.items() if executor is None or T in kept}
     tasks = some(tmp_path / "ran", *expected)
     results = sweep(
@@ -115,7 +115,7 @@ def test_what_a_task_does_is_its_own(executor: Executor | None, tmp_path: Path) 
     assert statuses(results) == expected
     assert runs(tmp_path / "ran") == {T: 1 for T, s in expected.items() if s == "checked"}
     why = {task.T: " ".join(o.why) for task, o in results if o is not None}
-    assert why[1] == "not done after 1.5 s"
+    assert why.get(1) in (None, "not done after 1.5 s")
     assert why.get(2) in (None, "its process ended with exit code 7")
     if executor is None:
         assert why[3].startswith("ValueError: this one is wrong (sweep_runs.py, line ")
@@ -130,10 +130,10 @@ def test_what_a_task_does_is_its_own(executor: Executor | None, tmp_path: Path) 
 
 @pytest.mark.parametrize("given", ["a pool", "a function"])
 def test_a_pool_that_breaks_loses_the_task_that_broke_it(given: str, tmp_path: Path) -> None:
-    # One after the other the task is last alone, and together it has company.
-    horizons = (2, 3, 4) if given == "a pool" else (3,)
+    # Two tasks are on their way when the pool breaks, or one.
+    horizons = (3, 4) if given == "a pool" else (3,)
     tasks = some(tmp_path / "ran", *horizons)
-    pool: Executor | Callable[[], Executor] = spawning(2) if given == "a pool" else spawning
+    pool: Executor | Callable[[], Executor] = spawning() if given == "a pool" else spawning
     results = sweep(
         tasks, tmp_path / "out.jsonl", executor=pool, run=sweep_runs.kill_the_worker, limit=60
     )
