@@ -109,12 +109,12 @@ def test_gradients_are_proved_where_all_sizes_are_one(cells: dict[str, Cell], na
 
 
 @pytest.mark.parametrize("name", ["leaky", "readout"])
-def test_gradients_of_vectors_are_checked(cells: dict[str, Cell], name: str) -> None:
+def test_gradients_of_vectors_are_proved(cells: dict[str, Cell], name: str) -> None:
     """The gated cell, which takes ten times as long, is checked on the command line below."""
     cell = cells[name]
     verdict = verdict_of(cell, backward(cell, loss(cell)))
-    assert verdict.status == "checked", verdict
-    assert "(2,3" in verdict.scope
+    assert verdict.status == "proved", verdict
+    assert "all sizes" in verdict.scope
 
 
 @pytest.mark.parametrize("name", NAMES)

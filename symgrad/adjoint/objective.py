@@ -103,6 +103,14 @@ class Objective:
 
     def with_decay(self, *params: Param, rho: Node | None = None) -> Objective:
         """The objective with ρ/2 ‖θ‖² added for each parameter θ; ρ is a number or a parameter."""
+        if not params:
+            raise UsageError("with_decay needs the parameters that decay: *cell.params for all")
+        for theta in params:
+            if not isinstance(theta, Param):
+                raise UsageError(
+                    f"{theta!r} is no parameter; with_decay takes those of the cell: "
+                    "with_decay(cell.param('W'))"
+                )
         coefficient = param("rho") if rho is None else rho
         if not coefficient.is_scalar:
             raise UsageError(f"the coefficient {coefficient!r} of weight decay must be a scalar")

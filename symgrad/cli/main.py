@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from symgrad import __version__
-from symgrad.cli.export import add_export
+from symgrad.cli.export import CELL_HELP, add_export
 from symgrad.errors import SymgradError
 
 _DESCRIPTION = "Derive, prove and debug the gradients of recurrent networks."
@@ -67,7 +67,12 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_cells(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     cells = commands.add_parser("cells", help="the catalogue, or one cell of it")
-    cells.add_argument("name", nargs="?", metavar="NAME", help="a cell, or FILE.py:NAME")
+    cells.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=CELL_HELP,
+    )
     cells.add_argument("--scalar", action="store_true", help="the scalar reading")
     _add_passage(cells)
     cells.add_argument(
@@ -82,7 +87,7 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         epilog=_DERIVE_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    derive.add_argument("cell", metavar="CELL", help="a cell of the catalogue, or FILE.py:NAME")
+    derive.add_argument("cell", metavar="CELL", help=CELL_HELP)
     derive.add_argument(
         "--of", required=True, metavar="QUANTITY", help="a signal with its time (h_T, c_t), or L"
     )

@@ -20,6 +20,7 @@ from symgrad.closed.sums import expanded_form, loss_expanded, summed_expanded
 from symgrad.derivation.claiming import collapsed_sum, gradient_sum
 from symgrad.derivation.evidence import Evidence
 from symgrad.derivation.question import Answer, Line, Request
+from symgrad.derivation.unrolled_check import check_lines
 from symgrad.errors import FailedCheck, UsageError
 from symgrad.evaluate.unrolled import straight_line
 from symgrad.lang.affine import Affine, T, as_affine, symbol, t
@@ -368,6 +369,7 @@ def _unrolled(request: Request) -> Answer:
             )
         result = lam(wrt)
     kept = unrolled.without_unused(result)
+    check_lines(gradient, program, kept, wrt, result)
     lines = [Line(a.target, a.value) for a in kept.assignments]
     lines.append(Line(_left(request, wrt, as_affine(horizon)), result))
     verdict = _recursive(replace(request, wrt=_free(wrt))).verdict
