@@ -47,11 +47,13 @@ class Scope:
         horizons: the T, ascending; statements that start at T = 1 leave out 0.
         sizes: one mapping per set of sizes; a single empty one in the scalar reading.
         scalar: the scalar reading (plain numbers instead of arrays).
+        seed: tells the random points of one evaluation apart from those of another.
     """
 
     horizons: tuple[int, ...] = HORIZONS
     sizes: tuple[tuple[tuple[str, int], ...], ...] = ((),)
     scalar: bool = True
+    seed: int = 0
 
     def words(self) -> str:
         first, last = self.horizons[0], self.horizons[-1]
@@ -195,7 +197,7 @@ def _first_difference(
     """The first T at which the sides differ; None: they agree, (): nothing was compared."""
     for draw in range(_MOST_DRAWS):
         prime = OTHER_PRIMES[draw % len(OTHER_PRIMES)] if other or draw else MERSENNE_61
-        algebra = PrimeField(prime, seed=point + 1000 * draw)
+        algebra = PrimeField(prime, seed=point + 1000 * draw + 10**6 * scope.seed)
         compared = 0
         try:
             session = claim.session(algebra, Sampler(residues(algebra), sizes, scalar=scope.scalar))
