@@ -1,8 +1,10 @@
 """Checks a proof in JSON and returns the theorem it proves, with the hypotheses it rests on.
 
-Standard library only; ``python kernel.py FILE`` prints the theorem. Times are integers; a line
-says that left = right wherever each form of ``when`` is >= 0. Why rules are sound: docs/proofs.md.
-"""
+Standard library only; ``python kernel.py FILE`` prints the theorem. A line says left = right for
+all integer times at which each form of ``when`` is >= 0. Why each rule is sound: docs/proofs.md."""
+
+# fmt: off
+# These lines are all that has to be trusted: written densely, to be read in one sitting.
 import json
 import re
 import sys
@@ -13,7 +15,7 @@ from typing import Any
 
 Aff = frozenset[tuple[str, int]]  # an affine form: coefficients by name, "" for the constant
 Poly = dict[Any, Fraction]  # (bound indices with counts, powers of numbers, word) -> coefficient
-MOST, DEEPEST, LONGEST = 20_000, 50, 64  # terms, nesting, last terms split off
+MOST, DEEPEST, LONGEST, WIDEST = 20_000, 50, 64, 9_999  # terms, nesting, terms split off, bits
 FIELDS = {"num": "q", "int": "a", "par": "wss", "dir": "wss", "unit": "sss", "sig": "wass",
           "ones": "ss", "pow": "ta", "T": "t", "diag": "t", "tr": "t", "der": "ttw", "sum": "aat",
           "prod": "aat", "call": "wt", "cases": "att"}  # and add, mul: terms
@@ -106,7 +108,9 @@ def _added(left: Poly, right: Poly) -> Poly:
     return _gather([*left.items(), *right.items()])
 def _times(left: Poly, right: Poly) -> Poly:
     """The product; what multiplies a sum moves into it."""
-    _need(len(left) * len(right) < MOST, "a normal form with too many terms")
+    for m, c in (*left.items(), *right.items()):
+        large = len(m[2]) + (c.numerator * c.denominator).bit_length()
+        _need(large < WIDEST and len(left) * len(right) < MOST, "a normal form that is too large")
     _need(not (any(m[0] for m in left) and any(m[0] for m in right)), "a product of two sums")
     found = [((m[0] + n[0], _merged(m[1], n[1]), _spelled((*m[2], *n[2]))), a * b)
              for m, a in left.items() for n, b in right.items()]
@@ -114,12 +118,9 @@ def _times(left: Poly, right: Poly) -> Poly:
 
 def _atomic(atom: Any, size: Any) -> Poly:
     """A number commutes; a column v is the word diag(v) 1, so that u ⊙ v = v ⊙ u."""
-    one = frozenset({(atom, ONE)})
-    if size == SCALAR:
-        return {((), one, ()): Fraction(1)}
-    column = size[1] == ONE and atom[0] not in ("ones", "unit")
+    one, column = frozenset({(atom, ONE)}), size[1] == ONE and atom[0] not in ("ones", "unit")
     w = ((("D", one), ONE), (("ones", *size), ONE)) if column else ((atom, ONE),)
-    return {((), frozenset(), w): Fraction(1)}
+    return {((), one, ()) if size == SCALAR else ((), frozenset(), w): Fraction(1)}
 def _turned(w: Any) -> Any:  # the transpose of a word
     return _spelled([({"T": a[1], "D": a}.get(a[0], ("T", a)), e) for a, e in reversed(w)])
 def _traced(poly: Poly, size: Any) -> Poly:
@@ -134,6 +135,8 @@ def _on_diagonal(w: Any) -> Any:  # diag(diag(u) v) = diag(u) diag(v), and diag(
     powers = _merged(front, () if ones else [(("w", rest), ONE)])
     return ((("D", powers), ONE),) if powers else ()
 
+def _size(t: Any) -> Any:  # where nothing can be, no rule is refused but for sizes
+    return normal(t, (_lin(-1),))[1]
 @lru_cache(maxsize=MOST)
 def normal(t: Any, ctx: tuple[Aff, ...]) -> tuple[Poly, Any]:
     """The normal form, and rows and columns; equal forms are equal wherever ctx is >= 0."""
@@ -152,6 +155,7 @@ def normal(t: Any, ctx: tuple[Aff, ...]) -> tuple[Poly, Any]:
         size = (rows, wrt[-2] if wrt[0] == "sig" else columns)
         return _atomic(t, size), size
     if head == "cases":
+        _need(_size(t[2]) == _size(t[3]), "cases of different sizes")
         other = any(entails(ctx, _lin(-1, t[1], sign)) for sign in (1, -1))
         _need(other or (entails(ctx, t[1]) and entails(ctx, _lin(0, t[1], -1))), "an open case")
         return normal(t[3] if other else t[2], ctx)
@@ -180,8 +184,7 @@ def normal(t: Any, ctx: tuple[Aff, ...]) -> tuple[Poly, Any]:
     if head == "tr":
         return _traced(poly, size), SCALAR
     if head in ("T", "diag") and size != SCALAR:
-        turn = _turned if head == "T" else _on_diagonal
-        size = size[::-1] if head == "T" else (size[0], size[0])
+        turn, size = (_turned, size[::-1]) if head == "T" else (_on_diagonal, (size[0], size[0]))
         return _gather([((*m[:2], turn(m[2])), c) for m, c in poly.items()]), size
     return poly, size
 
@@ -196,9 +199,8 @@ def fold(kind: str, lower: Aff, upper: Aff, body: Any, ctx: tuple[Aff, ...]) -> 
     i = frozenset({(index := f"%{len(ctx)}", 1)})  # by depth: free in no factor from outside
     inside, size = normal(subst(body, {"@": _lin(lower, i)}), (*ctx, i, _lin(_lin(n, i, -1), -1)))
     _need(kind == "sum" or size[0] == size[1], "a product of what is no square")
-    rest = {(((index, n), *m[0]), *m[1:]): c for m, c in inside.items()}
-    if kind == "prod":
-        rest = _atomic(("prod", n, index, frozenset(inside.items()), *size), size)
+    rest = ({(((index, n), *m[0]), *m[1:]): c for m, c in inside.items()} if kind == "sum"
+            else _atomic(("prod", n, index, frozenset(inside.items()), *size), size))
     return total if entails(ctx, _lin(0, n, -1)) else plus(total, rest), size
 
 def derive(t: Any, wrt: Any, kind: str, slopes: dict[Any, Any], used: set[Any], ans: Any) -> Any:
@@ -213,23 +215,22 @@ def derive(t: Any, wrt: Any, kind: str, slopes: dict[Any, Any], used: set[Any], 
     if not any(moved):
         return None
     if head == "call":
-        size = normal(t, ())[1]
-        line, slope = slopes[t[1], size]
+        line, slope = slopes[t[1], size := _size(t)]
         used.add(line)
         new = {("par", "ans", *size): ans.get(t, t), ("par", "arg", *size): t[2]}
         return ("mul", ("diag", replaced(slope, new)), moved[0])
     if head != "mul" or len(t) == 2:
         return (head, *filter(None, moved))
     da, dr = moved[0], derive(rest, wrt, kind, slopes, used, ans)
-    if da and t[1][0] == "diag" and normal(rest, ())[1] != SCALAR:  # d(u ⊙ v) = v ⊙ du + u ⊙ dv
-        da = ("mul", ("diag", rest), da[1])
-    elif da:  # a number beside a column: the column times the row of its derivatives
-        da = ("mul", rest, da) if normal(t[1], ())[1] == SCALAR else ("mul", da, rest)
-    return ("add", *filter(None, (dr and ("mul", t[1], dr), da)))
+    if da:  # d(s v) = v ds + s dv for a number s, and d(u ⊙ v) = v ⊙ du + u ⊙ dv for columns
+        number, column = _size(t[1]) == SCALAR, t[1][0] == "diag" and _size(rest) != SCALAR
+        da = (rest, da) if number else (("diag", rest), da[1]) if column else (da, rest)
+    return ("add", *filter(None, (dr and ("mul", t[1], dr), da and ("mul", *da))))
 
-def proved(own: int, line: Any, known: Any, used: set[Any], when: Any, claims: Any) -> Any:
+def proved(line: Any, known: list[Any], used: set[Any], when: Any, claims: Any) -> Any:
     """Claims for all on >= from by strong induction: the first few values, then every later one."""
-    on, start, bases = read("w", line["on"]), read("a", line["from"]), line["bases"]
+    on, start = read("w", line["on"]), read("a", line["from"])
+    own, bases = len(known), line["bases"]
     _need(not bases or subst((when, start), {on: _lin(0)}) == (when, start), f"{on} is bounded")
     for place, refs in enumerate([*bases, line["step"]]):
         here = _lin(start, place) if place < len(bases) else frozenset({(on, 1)})
@@ -254,40 +255,37 @@ def proved(own: int, line: Any, known: Any, used: set[Any], when: Any, claims: A
 
 def theorem(lines: Any) -> dict[str, Any]:
     """What the last of the lines says, and the hypotheses: lines that are given, or slopes."""
-    known, used, slopes = list[Any](), {*[len(lines) - 1]}, dict[Any, Any]()
+    known, used, slopes = list[Any](), set[Any]({len(lines) - 1}), dict[Any, Any]()
     for own, line in enumerate(lines):
-        rule, fits = line["rule"], {*line} == {"rule", *RULES[line["rule"]].split()}
-        lists = [line[k] for k in ("when", "claims", "bases", "step") if k in line]
-        lists += line.get("bases", [])
-        _need(fits and all(type(v) is list for v in lists), f"line {own} has other fields")
+        rule, when, claims = line["rule"], tuple[Any, ...](), tuple[Any, ...]()
+        many = [line.get(k, []) for k in ("when", "claims", "bases", "step")]
+        fits = all(type(v) is list for v in (*many, *many[2]))
+        _need(fits and {*line} == {"rule", *RULES[rule].split()}, f"line {own} has other fields")
         if rule == "slope":
-            _, called, arg = read("t", line["call"])
-            key = (called, normal(arg, ())[1])
-            _need(arg[:2] == ("par", "arg") and key not in slopes, "no slope, or a second")
-            slopes[key] = (own, read("t", line["is"]))
-            known.append(((), ()))
+            call, slope = read("t", line["call"]), read("t", line["is"])
+            _need(call[0] == "call" and call[2][:2] == ("par", "arg"), "no slope of a function")
+            _need((key := (call[1], _size(call))) not in slopes, "two slopes of a function")
+            slopes[key] = (own, slope)
         elif rule == "differentiate":
             source, wrt, kind = line["line"], read("t", line["wrt"]), read("w", line["kind"])
-            when, ((left, right),) = known[source]
-            _need(type(source) is int and source >= 0 and lines[source]["rule"] == "given", "?")
+            _need(type(source) is int and lines[source]["rule"] == "given", "only what is given")
+            when, ((left, right),) = dict(enumerate(known))[source]
             _need(left[0] == "sig" and (kind == "d" or left[1] in kind.split(",")), "nothing moves")
-            used |= {source, (source, 0)}
-            of = ("der", left, wrt, kind)
+            used, of = used | {source, (source, 0)}, ("der", left, wrt, kind)
             moved = derive(right, wrt, kind, slopes, used, {right: left})
+            claims = ((of, moved or ("mul", ("num", Fraction(0)), of)),)
             if wrt[:2] == left[:2]:  # where a signal is varied its own equation does not hold
                 when = (*when, _lin(_lin(left[2], wrt[2], -1), -1))
-            known.append((when, ((of, moved or ("mul", ("num", Fraction(0)), of)),)))
         else:
             when = tuple(read("a", form) for form in line["when"])
             claims = tuple((read("t", left), read("t", right)) for left, right in line["claims"])
-            known.append((when, claims))
-            if rule == "show":
-                known[own] = proved(own, line, known, used, when, claims)
+        _need(all(_size(a) == _size(b) for a, b in claims), f"sides of line {own} differ in size")
+        known.append(proved(line, known, used, when, claims) if rule == "show" else (when, claims))
     facts = {(j, k) for j, (_, claims) in enumerate(known[:-1]) for k in range(len(claims))}
     _need(lines[-1]["rule"] == "show" and used >= {*range(len(lines)), *facts}, "an idle line")
     given = [line for line in lines if line["rule"] in ("given", "slope")]
-    when = [dict(sorted(form)) for form in known[-1][0]]
-    return {"hypotheses": given, "when": when, "claims": lines[-1]["claims"]}
+    times = [dict(sorted(form)) for form in known[-1][0]]
+    return {"hypotheses": given, "when": times, "claims": lines[-1]["claims"]}
 
 def check(proof: str) -> dict[str, Any]:
     """The theorem that a proof in JSON proves; ``Refused`` where it proves none."""
@@ -298,5 +296,5 @@ def check(proof: str) -> dict[str, Any]:
         raise Refused(f"no proof: {type(error).__name__}: {error}") from None
 
 if __name__ == "__main__":
-    sys.tracebacklimit = 0  # a refusal is one line
+    sys.tracebacklimit = 0  # a refusal is one line, and the exit code 1
     print(json.dumps(check(Path(sys.argv[1]).read_text("utf-8")), ensure_ascii=False))
