@@ -24,6 +24,7 @@ from symgrad.derivation.prooflines import (
     Ref,
     Varied,
     given,
+    occurs,
     plain,
     pruned,
     show,
@@ -118,7 +119,7 @@ class _Writer:
             if left.kind not in ("total", "restricted", "gradient"):
                 raise NoCertificate(f"no proof in JSON is written for a derivative {left!r}")
             self.of = of
-            self.varied = Varied(left.wrt, ",".join(sorted(left.along)) or "d")
+            self.varied = Varied(left.wrt, left.along)
         else:
             raise NoCertificate(f"no proof in JSON is written for {left!r}")
 
@@ -261,8 +262,8 @@ class _Writer:
 
     def steps(self, varied: Varied, time: Affine, but: Sequence[Signal] = ()) -> list[Ref]:
         """The differentiated equations at a time, the latest signal first; inputs do not move."""
-        along, names = varied.kind.split(","), {s.name for s in but}
-        signals = [s for s in reversed(self.encoded) if varied.kind == "d" or s.name in along]
+        names = {s.name for s in but}
+        signals = [s for s in reversed(self.encoded) if varied.moves(s)]
         refs = [
             use(self.facts.derivative(s, varied), 0, "t", time)
             for s in signals
@@ -271,9 +272,26 @@ class _Writer:
         still = zip(self.cell.inputs, self.facts.inputs(varied), strict=True)
         return [*refs, *(use(line, 0, "t", time) for x, line in still if x.name not in names)]
 
+    def in_play(self, varied: Varied) -> list[Signal]:
+        """The states on whose derivatives that of the quantity rests, some step back."""
+        states = [s for s in self.cell.states if varied.moves(s)]
+        found: set[str] = set()
+        behind = [self.of]
+        while behind:
+            of = behind.pop()
+            at_T = kernel.read("t", varied.of(of.at(T)))
+            found |= {of.name}
+            for ref in self.steps(varied, T, () if self.cell.is_state(of.name) else states):
+                at_T = kernel.replaced(at_T, dict([ref.instance(())]))
+            for state in states:
+                names = (kernel.read("t", varied.of(state.at(T - back))) for back in (0, 1))
+                if state.name not in found and any(occurs(name, at_T) for name in names):
+                    behind.append(state)
+        return [s for s in states if s.name in found] or states
+
     def moved(self, varied: Varied) -> Line:
         """The derivatives of all states in play, by one induction on T."""
-        states = [s for s in self.cell.states if varied.kind == "d" or s.name in varied.kind]
+        states = self.in_play(varied)
         claims = [(varied.of(s.at(T)), self.right_of(s, varied)) for s in states]
         begin = varied.time if isinstance(varied.wrt, Signal) else _ZERO
         if begin not in (_ZERO, _k):
@@ -309,10 +327,10 @@ class _Writer:
         if not self.is_gradient:
             if state.name == self.of.name and self.of.time == T:
                 return encode(self.form.full)
-            along = () if varied.kind == "d" else tuple(varied.kind.split(","))
             if self.closed:
                 return encode(closed_form(self.cell, at_T, varied.wrt).full)
-            return encode(expanded_form(self.cell, at_T, varied.wrt, along=along).full)
+            form = expanded_form(self.cell, at_T, varied.wrt, along=varied.along)
+            return encode(form.full)
         return self.tangent(state, varied)
 
     def tangent(self, state: Signal, varied: Varied) -> Json:

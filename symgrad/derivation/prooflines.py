@@ -19,7 +19,6 @@ from symgrad.lang.affine import Affine, T, as_affine, symbol, t
 from symgrad.lang.nodes import (
     SCALAR,
     Apply,
-    IndexValue,
     Node,
     Param,
     Shape,
@@ -31,7 +30,16 @@ from symgrad.lang.nodes import (
     walk,
 )
 from symgrad.verify import kernel
-from symgrad.verify.encoding import NotEncoded, affine, canonical, encode, identity, zero
+from symgrad.verify.encoding import (
+    INVERSE,
+    NotEncoded,
+    affine,
+    canonical,
+    encode,
+    identity,
+    paths,
+    zero,
+)
 from symgrad.verify.induction import Induction
 
 Json = Any
@@ -143,10 +151,18 @@ def written(last: Line) -> str:
 
 @dataclass(frozen=True)
 class Varied:
-    """What is varied: a parameter, or a signal at a time; ``kind``: along which signals."""
+    """What is varied: a parameter, or a signal at a time; ``along``: only through these signals."""
 
     wrt: Node
-    kind: str = "d"
+    along: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return paths(self.along)
+
+    def moves(self, of: Signal) -> bool:
+        """Whether paths lead through a signal."""
+        return not self.along or of.name in self.along
 
     @property
     def time(self) -> Affine:
@@ -176,11 +192,12 @@ class Hypotheses:
     def equation(self, of: Signal) -> Line:
         """h_t = … for t >= 1."""
         value = self.cell.equation_of(of)
-        for item in walk(value):
-            # To the kernel every name in such a number is a time, for which all is said.
-            if isinstance(item, IndexValue) and item.form.names - {"t"}:
-                raise NotEncoded(f"{item!r}: a size as a number has no place in proofs")
-        return self._line(("equation", of), [t - 1], encode(of), encode(value))
+        line = self._line(("equation", of), [t - 1], encode(of), encode(value))
+        # To the kernel all names but those of sizes in shapes are times, for which all is said.
+        others = {name for name in names_of_times(line.claims) if name != "t"}
+        if others:
+            raise NotEncoded(f"{of!r}: {', '.join(sorted(others))} as a number has no place here")
+        return line
 
     @cached_property
     def slopes(self) -> dict[Any, Line]:
@@ -200,7 +217,7 @@ class Hypotheses:
             elif call.head.name == "div":
                 shape = call.args[1].shape
                 answer = param("ans", shape)
-                wanted["inv", shape] = encode(-(answer * answer))
+                wanted[INVERSE, shape] = encode(-(answer * answer))
         for (name, shape), slope in wanted.items():
             call_of = ["call", name, encode(param("arg", shape))]
             read = kernel.read("t", call_of)
@@ -266,7 +283,10 @@ class Hypotheses:
                 k: (i, kernel.read("t", line.data["is"])) for i, (k, line) in enumerate(numbered)
             }
             wrt, used = kernel.read("t", encode(varied.wrt)), set[int]()
-            moved = kernel.derive(right, wrt, varied.kind, slopes, used, {right: left})
+            try:
+                moved = kernel.derive(right, wrt, varied.kind, slopes, used, {right: left})
+            except KeyError:
+                raise NotEncoded(f"{moving!r}: a function in it has no proved derivative") from None
             of = ("der", left, wrt, varied.kind)
             nothing = ("mul", ("num", Fraction(0)), of)
             data = {
@@ -303,6 +323,18 @@ def under_binder(x: Any, free: str, depth: int = 0) -> Any:
         return x
     body = 3 if x[0] in ("sum", "prod") else -1
     return tuple(under_binder(p, free, depth + (i == body)) for i, p in enumerate(x))
+
+
+def names_of_times(x: Any) -> set[str]:
+    """The free times in a kernel's term."""
+    if isinstance(x, frozenset):
+        return {name for name, _ in x if name and name[0] not in "@·"}
+    return set().union(*map(names_of_times, x)) if isinstance(x, tuple) else set()
+
+
+def occurs(part: Any, x: Any) -> bool:
+    """Whether a term is a part of another."""
+    return bool(x == part or (isinstance(x, tuple) and any(occurs(part, p) for p in x)))
 
 
 def pruned(x: Any) -> Any:

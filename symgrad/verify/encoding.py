@@ -8,7 +8,7 @@ each list means stands in docs/proofs.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from symgrad.lang.affine import Affine, as_affine
@@ -36,6 +36,8 @@ Term = list[Any]
 _ONE = {"": 1}
 #: Constant powers up to this are written as products, so that they have a derivative.
 _WRITTEN_OUT = 8
+#: The function 1/x, which has no name elsewhere.
+INVERSE = "inv"
 
 
 class NotEncoded(Exception):
@@ -66,6 +68,11 @@ def encode(node: Node, bound: Mapping[str, int] | None = None) -> Term:
         NotEncoded: a part of it has no place in the language.
     """
     return _Encoder(bound or {}).term(node)
+
+
+def paths(along: Iterable[str]) -> str:
+    """What a derivative goes along: ``d`` through everything, else ``c,h,`` those signals."""
+    return "".join(f"{name}," for name in sorted(along)) or "d"
 
 
 def number(value: Any) -> Term:
@@ -106,7 +113,9 @@ class _Encoder:
         if isinstance(node, Param):
             return ["par", node.name, *sizes(node.shape)]
         if isinstance(node, Signal):
-            return ["sig", node.label, self.affine(node.time), *sizes(node.shape)]
+            if node.adjoint:
+                raise NotEncoded(f"{node!r}: adjoints have no place in proofs")
+            return ["sig", node.name, self.affine(node.time), *sizes(node.shape)]
         if isinstance(node, IndexValue):
             return ["int", self.affine(node.form)]
         if isinstance(node, Iverson):
@@ -120,8 +129,7 @@ class _Encoder:
         if isinstance(node, Cases):
             return self.cases(node)
         if isinstance(node, Derivative) and node.kind in ("total", "restricted"):
-            kind = ",".join(sorted(node.along)) or "d"
-            return ["der", self.term(node.of), self.term(node.wrt), kind]
+            return ["der", self.term(node.of), self.term(node.wrt), paths(node.along)]
         if isinstance(node, Apply):
             return self.application(node)
         raise NotEncoded(f"{node!r} has no place in the language of proofs")
@@ -140,7 +148,7 @@ class _Encoder:
             over = self.wide(args[0], node.shape)
             if isinstance(args[1], Const):
                 return ["mul", number(1 / args[1].value), over]
-            under = ["call", "inv", self.term(args[1])]
+            under = ["call", INVERSE, self.term(args[1])]
             if args[1].is_scalar:
                 return ["mul", under, over]
             return self.scaled(under, args[1].shape, over)
@@ -153,7 +161,7 @@ class _Encoder:
             left = ["T", ones((rows, as_affine(1)))]
             right = [] if columns == as_affine(1) else [ones((columns, as_affine(1)))]
             return ["mul", left, self.term(args[0]), *right]
-        if node.head.elementwise:
+        if node.head.elementwise and name != INVERSE:
             return ["call", name, self.term(args[0])]
         raise NotEncoded(f"{name} has no place in the language of proofs")
 
@@ -192,7 +200,7 @@ class _Encoder:
             if exponent.const > 0:
                 return ["mul", *[base] * exponent.const]
             if exponent.const < 0 and node.is_scalar:
-                return ["mul", *[["call", "inv", base]] * -exponent.const]
+                return ["mul", *[["call", INVERSE, base]] * -exponent.const]
         return ["pow", base, self.affine(exponent)]
 
     def fold(self, node: Fold) -> Term:
