@@ -449,7 +449,7 @@ def test_a_function_has_the_slope_that_is_given() -> None:
     moved = ["add", ["der", x_t(), a, "d"], num(1)]
     refused(*lines, differentiate(0, a), show(der, moved, on="t", step=[[1, 0, {}]]))
     slopes = slope("f", ["par", "arg"], ["par", "ans"])
-    refused(*lines, slopes, slopes, differentiate(0, a), show(der, der), why="two slopes")
+    refused(*lines, slopes, slopes, differentiate(0, a), show(der, der), why="no new line")
     still = given(["der", x_t(), a, "d"], num(0))
     step = [[2, 0, {}], [3, 0, {}]]
     right = ["mul", h_t, x_t()]

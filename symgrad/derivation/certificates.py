@@ -43,7 +43,7 @@ from symgrad.lang.nodes import (
     signals_in,
 )
 from symgrad.verify import kernel
-from symgrad.verify.encoding import NotEncoded, affine, canonical, encode, sizes, unit, zero
+from symgrad.verify.encoding import NotEncoded, affine, canonical, encode, joined, sizes, unit, zero
 
 _k, _u = symbol("k"), symbol("u")
 _ZERO = as_affine(0)
@@ -87,8 +87,9 @@ def difference(theorem: dict[str, Any], cell: Cell, form: Form) -> str:
     wanted = writer.claim()
     if canonical(theorem["claims"]) != canonical([[*wanted]]):
         return "the theorem claims another formula than the one displayed"
-    if not _follow(writer.when(), theorem["when"]):
-        return "the theorem does not hold for all times of the formula"
+    times = sorted(canonical(affine(form)) for form in writer.when())
+    if sorted(map(canonical, theorem["when"])) != times:
+        return "the theorem is for other times than the formula"
     allowed = {canonical(line) for line in writer.allowed()}
     for line in theorem["hypotheses"]:
         if canonical(line) not in allowed:
@@ -99,10 +100,10 @@ def difference(theorem: dict[str, Any], cell: Cell, form: Form) -> str:
 class _Writer:
     """Writes the proof of one form, and knows what its theorem must be."""
 
-    def __init__(self, cell: Cell, form: Form) -> None:
+    def __init__(self, cell: Cell, form: Form, facts: Hypotheses | None = None) -> None:
         self.cell = cell
         self.form = form
-        self.facts = Hypotheses(cell)
+        self.facts = facts or Hypotheses(cell)
         self.closed = form.kind == "closed"
         left = form.left
         self.varied: Varied | None = None
@@ -298,7 +299,8 @@ class _Writer:
             raise NoCertificate(f"no proof in JSON is written for a derivative by {varied.wrt!r}")
         lemmas: list[Ref] = []
         if self.closed and isinstance(varied.wrt, Param):
-            lemma = _Writer(self.cell, forward_form(self.cell, states[0].at(T))).forward()
+            closed = forward_form(self.cell, states[0].at(T))
+            lemma = _Writer(self.cell, closed, self.facts).forward()
             lemmas = [use(lemma, 0, "T", T - 1)]
         bases = [self.at_start(varied, begin)]
         for place in range(1, 1 + _rows(claims)):
@@ -351,9 +353,9 @@ class _Writer:
         made = [plain(under_binder(pruned(c), "t")) for c in columns]
         heights = [s.shape[0] for s in states]
         pieces = [["mul", unit(i, heights), c] for i, c in enumerate(made)]
-        parts = [encode(chain, {"k": 0}), ["add", *pieces] if len(states) > 1 else made[0]]
+        parts = [encode(chain, {"k": 0}), joined("add", pieces) if len(states) > 1 else made[0]]
         row = [] if len(states) == 1 else [["T", unit(list(states).index(state), heights)]]
-        return ["sum", {"": 1}, {"T": 1}, ["mul", *row, *parts]]
+        return ["sum", {"": 1}, {"T": 1}, joined("mul", [*row, *parts])]
 
     def still(self, varied: Varied) -> list[Line]:
         """States one step back that do not move: the immediate derivative."""

@@ -75,6 +75,8 @@ class Ref:
 def plain(term: Any) -> Json:
     """A term of the kernel as JSON."""
     if isinstance(term, tuple):
+        if term[0] in ("add", "mul") and len(term) == 2:
+            return plain(term[1])
         small = term[0] in ("par", "dir", "sig") and term[-2:] == kernel.SCALAR
         return [plain(part) for part in (term[:-2] if small else term)]
     if isinstance(term, frozenset):

@@ -8,7 +8,7 @@ each list means stands in docs/proofs.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from symgrad.lang.affine import Affine, as_affine
@@ -75,6 +75,11 @@ def paths(along: Iterable[str]) -> str:
     return "".join(f"{name}," for name in sorted(along)) or "d"
 
 
+def joined(head: str, terms: Sequence[Term]) -> Term:
+    """A sum or a product; of one term, that term."""
+    return [head, *terms] if len(terms) > 1 else terms[0]
+
+
 def number(value: Any) -> Term:
     """A rational number."""
     return ["num", str(value)]
@@ -137,11 +142,11 @@ class _Encoder:
     def application(self, node: Apply) -> Term:
         name, args = node.head.name, node.args
         if name == "add":
-            return ["add", *(self.wide(argument, node.shape) for argument in args)]
+            return joined("add", [self.wide(argument, node.shape) for argument in args])
         if name == "neg":
             return ["mul", number(-1), self.term(args[0])]
         if name == "matmul":
-            return ["mul", *(self.term(argument) for argument in args)]
+            return joined("mul", [self.term(argument) for argument in args])
         if name == "mul":
             return self.product(list(args), node)
         if name == "div":
@@ -176,7 +181,7 @@ class _Encoder:
         numbers = [self.term(a) for a in args if a.is_scalar]
         wide = sorted((a for a in args if not a.is_scalar), key=_has_product)
         if not wide:
-            return ["mul", *numbers]
+            return joined("mul", numbers)
         result = self.term(wide[-1])
         for factor in reversed(wide[:-1]):
             result = self.scaled(self.term(factor), factor.shape, result)
@@ -198,9 +203,9 @@ class _Encoder:
             return result
         if exponent.is_const and -_WRITTEN_OUT <= exponent.const <= _WRITTEN_OUT:
             if exponent.const > 0:
-                return ["mul", *[base] * exponent.const]
+                return joined("mul", [base] * exponent.const)
             if exponent.const < 0 and node.is_scalar:
-                return ["mul", *[["call", INVERSE, base]] * -exponent.const]
+                return joined("mul", [["call", INVERSE, base]] * -exponent.const)
         return ["pow", base, self.affine(exponent)]
 
     def fold(self, node: Fold) -> Term:
@@ -221,8 +226,8 @@ class _Encoder:
                 left = [] if len(heights) == 1 else [unit(i, heights)]
                 right = [] if len(widths) == 1 else [["T", unit(j, widths)]]
                 if not _is_zero(cell):
-                    terms.append(["mul", *left, value, *right])
-        return ["add", *terms] if terms else zero(node.shape)
+                    terms.append(joined("mul", [*left, value, *right]))
+        return joined("add", terms) if terms else zero(node.shape)
 
     def cases(self, node: Cases) -> Term:
         result = self.term(node.values[-1])

@@ -18,7 +18,7 @@ Poly = dict[Any, Fraction]  # (bound indices with counts, powers of numbers, wor
 MOST, DEEPEST, LONGEST, WIDEST = 20_000, 50, 64, 9_999  # terms, nesting, terms split off, bits
 FIELDS = {"num": "q", "int": "a", "par": "wss", "dir": "wss", "unit": "sss", "sig": "wass",
           "ones": "ss", "pow": "ta", "T": "t", "diag": "t", "tr": "t", "der": "ttw", "sum": "aat",
-          "prod": "aat", "call": "wt", "cases": "att"}  # and add, mul: terms
+          "prod": "aat", "call": "wt", "cases": "att"}  # and add, mul: two terms or more
 RULES = {"given": "when claims", "slope": "call is", "differentiate": "line wrt kind",
          "show": "when claims on from bases step"}
 
@@ -60,7 +60,7 @@ def read(kind: str, v: Any, bound: int = 0, depth: int = 0) -> Any:
         return frozenset((n if n in known | {""} else mark + read("w", n), v[n]) for n in v)
     _need(kind == "t" and type(v) is list and v and type(v[0]) is str, f"{v!r:.60} stands wrongly")
     head, *rest = v
-    kinds = "t" * len(rest) if head in ("add", "mul") else FIELDS.get(head, "")
+    kinds = "t" * len(rest) if head in ("add", "mul") and rest[1:] else FIELDS.get(head, "")
     if head in ("par", "dir", "sig") and len(rest) == len(kinds) - 2:
         rest += [{"": 1}, {"": 1}]  # a number
     _need(kinds and len(kinds) == len(rest) and depth < DEEPEST, f"{head:.60} is no term here")
@@ -259,8 +259,8 @@ def theorem(lines: Any) -> dict[str, Any]:
     for own, line in enumerate(lines):
         rule, when, claims = line["rule"], tuple[Any, ...](), tuple[Any, ...]()
         many = [line.get(k, []) for k in ("when", "claims", "bases", "step")]
-        fits = all(type(v) is list for v in (*many, *many[2]))
-        _need(fits and {*line} == {"rule", *RULES[rule].split()}, f"line {own} has other fields")
+        fits = all(type(v) is list for v in (*many, *many[2])) and line not in lines[:own]
+        _need(fits and {*line} == {"rule", *RULES[rule].split()}, f"line {own} is no new line")
         if rule == "slope":
             call, slope = read("t", line["call"]), read("t", line["is"])
             _need(call[0] == "call" and call[2][:2] == ("par", "arg"), "no slope of a function")
