@@ -17,7 +17,7 @@ import pytest
 import symgrad as sg
 from proof_model import Model
 from symgrad.derivation.certificates import NoCertificate, certificate
-from symgrad.derivation.prooflines import Hypotheses
+from symgrad.derivation.hypotheses import Hypotheses
 from symgrad.lang.affine import symbol
 from symgrad.lang.nodes import index_value
 from symgrad.verify import kernel
