@@ -29,7 +29,6 @@ from symgrad.lang.nodes import (
     Power,
     Shape,
     Signal,
-    walk,
 )
 
 Term = list[Any]
@@ -256,10 +255,12 @@ def _equates_times(condition: Condition) -> bool:
 
 
 def _has_product(node: Node) -> bool:
-    return any(
-        isinstance(item, Fold) or (isinstance(item, Apply) and item.head.name == "matmul")
-        for item in walk(node)
-    )
+    """Whether a product of matrices is in it, other than below a function of entries."""
+    if isinstance(node, Fold) or (isinstance(node, Apply) and node.head.name == "matmul"):
+        return True
+    if isinstance(node, Apply) and node.head.elementwise and len(node.args) == 1:
+        return node.head.name == "neg" and _has_product(node.args[0])
+    return any(map(_has_product, node.args))
 
 
 def _is_zero(node: Node) -> bool:
