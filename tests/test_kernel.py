@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -24,8 +23,6 @@ from symgrad.derivation.prooflines import induction_certificate
 from symgrad.verify import kernel
 from symgrad.verify.encoding import NotEncoded, encode
 from test_induction import TRUE, wrong
-
-KERNEL = Path(kernel.__file__)
 
 # ---- what is proved ---------------------------------------------------------------------------
 

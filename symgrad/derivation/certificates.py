@@ -109,7 +109,8 @@ def certificate_in(verdict: Verdict) -> Certificate | None:
 def _scope(cell: Cell, form: Form) -> str:
     """All times for which the form is said, and all sizes."""
     times = [f"{low} ≤ {free} ≤ {last}" for free, low, last in form.times]
-    if form.first_horizon or not times:
+    implied = max((low.const for _, low, _ in form.times), default=-1)
+    if form.first_horizon > implied:
         times.append(f"T ≥ {form.first_horizon}")
     sizes = [f"all sizes {', '.join(cell.size_names)}"] if cell.size_names else []
     return ", ".join([f"all {', '.join(times)}", *sizes])
