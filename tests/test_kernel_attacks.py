@@ -132,6 +132,16 @@ def test_exponents_are_not_negative() -> None:
     unequal(total({}, T, ["pow", a, {"@0": 1, "": -1}]), num(0), "negative")
 
 
+def test_a_case_is_chosen_where_the_times_decide_it() -> None:
+    case = ["cases", {"T": 1, "": -5}, a, b]
+    equal(case, b, start={"": 6})
+    equal(["cases", {"T": 1, "": 1}, a, b], b)
+    for value in (a, b):
+        unequal(case, value, "open case")
+        unequal(case, value, "open case", start={"": 5})
+    unequal(total(ONE, T, ["cases", {"@0": 1, "": -1}, a, b]), total(ONE, T, b), "open case")
+
+
 def test_powers_of_sums_and_products_of_matrices() -> None:
     two = {"": 2}
     equal(["pow", ["mul", a, b], T], ["mul", ["pow", b, T], ["pow", a, T]])
@@ -369,6 +379,8 @@ def test_diagonals_commute_with_diagonals_alone() -> None:
     unequal(["mul", D, D], D)
     unequal(["diag", ["mul", S, u]], ["mul", S, D])
     unequal(["diag", ["add", u, v]], ["mul", D, E])
+    unequal(["mul", ["pow", D, T], E], ["mul", D, E])
+    unequal(["mul", E, ["pow", D, T]], ["mul", D, E])
     equal(["diag", ["add", u, v]], ["add", E, D])
 
 
