@@ -125,7 +125,7 @@ def test_expanded_forms_are_verified(cells: dict[str, Cell], name: str) -> None:
         verdict = verdict_of(scalar, expanded_form(scalar, of, parameter))
         assert verdict.status in ("proved", "checked"), (parameter, verdict)
     form = expanded_form(vector, of, vector.params[0])
-    assert verdict_of(vector, form, objective=final(vector)).status == "checked"
+    assert verdict_of(vector, form, objective=final(vector)).status == "proved"
     for cell in (scalar, vector) if name != "gated" else (scalar,):
         for wrt in (f"{state}_0", f"{state}_k", "x_k"):
             assert verdict_of(cell, expanded_form(cell, f"{state}_T", wrt)).holds, wrt

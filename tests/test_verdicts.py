@@ -147,7 +147,7 @@ def test_a_derivative_of_L_knows_its_objective() -> None:
     vector = sg.CATALOGUE["lstm"]
     form = sg.expanded_form(vector, "c_T", "W_f")
 
-    assert sg.verdict_of(vector, form).status == "checked"
+    assert sg.verdict_of(vector, form).status == "proved"
     with pytest.raises(UsageError, match="say what L is"):
         sg.verdict_of(vector, replace(form, objective=None))
 

@@ -13,6 +13,7 @@ from symgrad.cell import Cell
 from symgrad.cell.losses import with_loss, with_readout
 from symgrad.cell.quantity import cell_param, read_name, read_signal, unknown
 from symgrad.cli.loading import load_cell, passage
+from symgrad.cli.proof import check_place, write_proof
 from symgrad.cli.values import evaluated, read_values
 from symgrad.derivation.question import Answer, FormName, Request, When
 from symgrad.derivation.request import answer
@@ -29,11 +30,15 @@ from symgrad.render.text_math import unicode_text
 def derive_command(options: argparse.Namespace) -> int:
     """Derive, check, print; the verdict goes to stderr."""
     request = read_request(options)
+    if options.proof is not None:
+        check_place(options.proof)
     values = None if options.at is None else read_values(request.cell, options.at)
     found = answer(request)
     number = None
     if values is not None:
         number = evaluated(request, found, values)
+    if options.proof is not None:
+        write_proof(options.proof, request, found)
     printer = {"text": _text, "latex": _latex, "python": _python, "json": _json}[options.format]
     print(printer(request, found, number))
     if options.format != "json":

@@ -19,6 +19,7 @@ examples:
   symgrad derive rnn --of h_T --wrt w_h --scalar --format python
   symgrad derive lstm --of c_t --wrt c_{t-1}
   symgrad derive lstm --of c_T --wrt c_k --along c --scalar
+  symgrad derive lstm --of c_T --wrt c_k --along c --proof path.json
   symgrad derive mycell.py:cell --of L --wrt W --form recursive
 """
 
@@ -135,6 +136,12 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--at", metavar="VALUES", default=None, help="evaluate: w=0.9,h_0=1 (with --T)"
     )
     derive.add_argument("--format", choices=("text", "latex", "python", "json"), default="text")
+    derive.add_argument(
+        "--proof",
+        metavar="FILE",
+        default=None,
+        help="write the proof as JSON, after the kernel has accepted it (none known: exit code 3)",
+    )
     derive.add_argument(
         "--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS
     )

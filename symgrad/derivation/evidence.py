@@ -16,6 +16,7 @@ from symgrad.closed.forms import Branch, Form
 from symgrad.closed.series import elementary_form, resolved
 from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.closed.sums import at_time_t, expanded_form
+from symgrad.derivation.certificates import certified
 from symgrad.derivation.claiming import (
     adjoint_proof,
     explicit_pre_activations,
@@ -148,10 +149,13 @@ class Evidence:
         return combined(proof, checked)
 
     def form(self, form: Form, *, objective: Objective | None = None) -> Verdict:
-        """An expanded, closed or restricted form."""
+        """An expanded, closed or restricted form, with its proof in JSON where one is known."""
+        return certified(self.cell, form, objective, self._form(form, objective))
+
+    def _form(self, form: Form, objective: Objective | None) -> Verdict:
         horizon = self._at_horizon(form)
         if horizon is not None:
-            found = self.form(horizon, objective=objective)
+            found = self._form(horizon, objective)
             return replace(found, scope=found.scope.replace("T", "t"))
         window = _window(form)
         if window is not None:
