@@ -422,3 +422,15 @@ def test_a_batch_has_a_sample() -> None:
     params = {p.name: np.ones([2] * sum(str(s) != "1" for s in p.shape)) for p in cell.params}
     with pytest.raises(UsageError, match="a batch without a sample"):
         f.forward(params, {"x": np.ones((3, 0, 2))})
+
+
+def test_what_comes_back_is_the_same_for_all_samples() -> None:
+    """L = (1/T) Σ w^t h_0: dL/dw is 2.5 and dL/dh_0 is 3 at T = 2, w = 2, h_0 = 1."""
+    cell = CATALOGUE["linear"].scalar()
+    for backend in ("numpy", "mpmath"):
+        run = compile_(cell, summed(cell).over_mean(), backend=backend)
+        found = run.gradient({"w": 2.0}, initial={"h": 1.0}, T=2)
+        assert (found["w"], found["h"]) == (2.5, 3.0)
+        found = run.gradient({"w": 2.0}, initial={"h": [1.0, 3.0]}, T=2)
+        assert found["w"] == 10.0
+        assert list(found["h"]) == [3.0, 3.0]

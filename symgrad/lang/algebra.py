@@ -145,7 +145,7 @@ class Algebra:
 
     @staticmethod
     def map(function: Callable[[Any], Any], value: Value) -> Value:
-        if not is_array(value):
+        if type(value) is int or not is_array(value):
             return function(value)
         result = np.empty(value.shape, dtype=object)
         for position in np.ndindex(value.shape):
@@ -207,6 +207,21 @@ class PrimeField(Algebra):
         self.seed = seed
         self.key = ("prime field", prime, seed)
         self._atoms: dict[tuple[str, int], int] = {}
+
+    @property
+    def one(self) -> Value:
+        return 1
+
+    # The three operations of nearly every step, without a call to ``reduce`` each.
+
+    def add(self, left: Value, right: Value) -> Value:
+        return (left + right) % self.prime
+
+    def neg(self, value: Value) -> Value:
+        return -value % self.prime
+
+    def mul(self, left: Value, right: Value) -> Value:
+        return left * right % self.prime
 
     def const(self, value: Fraction) -> Value:
         if value.denominator == 1:

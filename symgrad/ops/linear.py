@@ -8,6 +8,8 @@ with d(result) = M d(argument i) for a column argument.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
 
 from symgrad.errors import ShapeError
 from symgrad.lang.algebra import Algebra, Value
@@ -29,16 +31,20 @@ def _add_shape(*shapes: Shape) -> Shape:
     return broadcast_shape("+", *shapes)
 
 
-def _fold_values(
-    operation: Callable[[Algebra, Value, Value], Value],
-) -> Callable[..., Value]:
-    def evaluate(algebra: Algebra, *values: Value) -> Value:
-        result = values[0]
-        for value in values[1:]:
-            result = operation(algebra, result, value)
-        return result
+@dataclass(frozen=True)
+class _ByMethod:
+    """Evaluation by a method of the algebra, from the left where there are many arguments."""
 
-    return evaluate
+    method: str
+
+    def __call__(self, algebra: Algebra, *values: Value) -> Value:
+        operation = self.bind(algebra)
+        return operation(*values) if len(values) < 2 else reduce(operation, values)
+
+    def bind(self, algebra: Algebra) -> Callable[..., Value]:
+        """The method itself, for whoever calls it very often."""
+        operation: Callable[..., Value] = getattr(algebra, self.method)
+        return operation
 
 
 def _identity_like(argument: Node, result: Node) -> Node:
@@ -82,7 +88,7 @@ ADD = register(
     Primitive(
         "add",
         _add_shape,
-        _fold_values(lambda algebra, a, b: algebra.add(a, b)),
+        _ByMethod("add"),
         cost=lambda count: count - 1,
         transpose=lambda i, g, args: _narrow(g, args[i].shape),
         factor=lambda i, args, result: _identity_like(args[i], result),
@@ -92,7 +98,7 @@ NEG = register(
     Primitive(
         "neg",
         _same,
-        lambda algebra, a: algebra.neg(a),
+        _ByMethod("neg"),
         transpose=lambda i, g, args: -g,
         factor=lambda i, args, result: -_identity_like(args[i], result),
     )
@@ -101,7 +107,7 @@ MUL = register(
     Primitive(
         "mul",
         lambda *shapes: broadcast_shape("*", *shapes),
-        _fold_values(lambda algebra, a, b: algebra.mul(a, b)),
+        _ByMethod("mul"),
         cost=lambda count: count - 1,
         transpose=lambda i, g, args: _narrow(OPERATORS["mul"](g, _others(i, args)), args[i].shape),
         factor=_mul_factor,
@@ -111,7 +117,7 @@ DIV = register(
     Primitive(
         "div",
         lambda left, right: broadcast_shape("/", left, right),
-        lambda algebra, a, b: algebra.div(a, b),
+        _ByMethod("div"),
         partials=lambda ans, over, under: (1 / under, -(ans / under)),
     )
 )
@@ -119,7 +125,7 @@ MATMUL = register(
     Primitive(
         "matmul",
         _matmul_shape,
-        lambda algebra, a, b: algebra.matmul(a, b),
+        _ByMethod("matmul"),
         transpose=lambda i, g, args: g @ args[1].T if i == 0 else args[0].T @ g,
         factor=lambda i, args, result: None if i == 0 else args[0],
     )

@@ -144,10 +144,13 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
                 ),
             )
         worst, points = max(worst, single**needed), max(points, needed)
-        # One more point with another prime, for a few T: it sees multiples of the first prime.
-        few = replace(scope, horizons=scope.horizons[:3])
-        for point, part in [*((i, scope) for i in range(needed)), (needed, few)]:
-            found = _first_difference(claim, part, dict(sizes), point, other=part is few)
+        # Every second point is taken modulo another prime, which sees multiples of the first;
+        # where one point is enough there is a second one for a few T.
+        parts = [(scope, i % 2 == 1) for i in range(needed)]
+        if needed == 1:
+            parts.append((replace(scope, horizons=scope.horizons[:3]), True))
+        for point, (part, other) in enumerate(parts):
+            found = _first_difference(claim, part, dict(sizes), point, other=other)
             if found == ():
                 return Verdict("undecided", scope.words(), ("there is no time to evaluate it at",))
             if found is not None:
@@ -156,7 +159,8 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
         "checked",
         scope.words(),
         (
-            f"exact evaluation modulo 2^61 - 1 at {points} random point{'s' * (points > 1)}, "
+            f"exact evaluation modulo 2^61 - 1{' and 2^61 - 31' * (points > 1)} at {points} random "
+            f"point{'s' * (points > 1)}, "
             f"error probability below 2^{_ceil_log(worst)}",
         ),
     )
@@ -173,9 +177,7 @@ def _error(claim: Claim, scope: Scope, sizes: Mapping[str, int]) -> float:
     sampler.draw = lambda label, shape: Degree(1)  # type: ignore[method-assign]
     left, right = claim.session(algebra, sampler)(scope.horizons[-1])
     degree = max((_top(a, b, algebra) for a, b in zip(left, right, strict=True)), default=1)
-    return error_bound(
-        max(degree, 1), algebra.calls * entries, algebra.argument, PrimeField().prime
-    )
+    return error_bound(max(degree, 1), algebra.calls * entries, algebra.argument, min(OTHER_PRIMES))
 
 
 def _top(left: Any, right: Any, algebra: Degrees) -> int:

@@ -152,7 +152,9 @@ class Printer(Sums):
         for number, (label, carry) in enumerate(self.plan.carries.items()):
             operand = section.carries.get(label)
             if isinstance(operand, Value) and operand in made and operand not in self._direct:
-                alone = self.packing.home(operand).count == 1 and operand.shape == carry.shape
+                # What is the same for all samples is a number of its own, and is copied.
+                alone = self.packing.varies(operand) and operand.shape == carry.shape
+                alone = alone and self.packing.home(operand).count == 1
                 makes = next(i for i, u in enumerate(units) if operand in made_by(u))
                 read = [i for i, u in enumerate(units) if carry in u.operands]
                 others = [o for k, o in section.carries.items() if k != label]
