@@ -102,6 +102,7 @@ _HOMES = {
         "variance",
     ),
     "symgrad.parse": ("read_cell", "read_cell_file"),
+    "symgrad.judge": ("check",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -302,6 +302,22 @@ def test_a_reader_that_leaves_is_no_error() -> None:
             ("derive", "rnn", "--of", "y_T", "--wrt", "w_h", "--form", "unrolled", "--T", "0"),
             "no value at time 0",
         ),
+        (
+            (
+                "derive",
+                "rnn",
+                "--of",
+                "L",
+                "--wrt",
+                "w_h",
+                "--mean",
+                "--form",
+                "unrolled",
+                "--T",
+                "0",
+            ),
+            "a mean over time, of which there is none at T = 0",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(refused, arguments, words: str) -> None:

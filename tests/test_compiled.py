@@ -18,6 +18,7 @@ import pytest
 from symgrad.adjoint import Objective, backward, final, loss, summed
 from symgrad.cell import Cell, input_signal, param, signal, sizes
 from symgrad.cells import CATALOGUE
+from symgrad.errors import UsageError
 from symgrad.evaluate.compiled import compile as compile_
 from symgrad.evaluate.compiled.problem import rank_of
 from symgrad.lang import affine
@@ -386,6 +387,41 @@ def test_the_value_is_what_is_differentiated(kind: str, T: int) -> None:
     case.params = moved | {"W_h": moved["W_h"] + 1j * step}
     slope = np.imag(case.gradient(value=True).value) / 1e-30
     assert compare(slope, np.real(gradient.params["W_h"][1, 2])) < 1e-11
+
+
+# ---- sizes ---------------------------------------------------------------------------------
+
+
+def test_a_size_may_be_called_as_the_batch_is() -> None:
+    n, B = sizes("n B")
+    h, x = signal("h", n), input_signal("x", B)
+    cell = Cell("sized", [(h, h.prev + param("W", n, B) @ x)], inputs=[x])
+    f = compile_(cell, loss(cell, squared=True))
+    weights, targets = np.ones((3, 2)), np.zeros((4, 5, 3))
+    found = f.gradient({"W": weights}, {"x": np.ones((4, 5, 2))}, targets=targets)
+    # h_t = 2 t, so Σ_t Σ_{s ≤ t} h_t = Σ_t 2 t² = 60 for each of 5 samples.
+    assert found["W"].shape == (3, 2)
+    assert np.all(found["W"] == 5 * 60)
+
+
+@pytest.mark.parametrize("columns", [4, 6])
+def test_a_size_that_is_a_sum_is_checked_and_told_apart(columns: int) -> None:
+    n, m = sizes("n m")
+    h, x, z = signal("h", n), input_signal("x", m), input_signal("z", n + m)
+    cell = Cell("joined", [(h, param("W", n, n + m) @ (concat(h.prev, x) + z))], inputs=[x, z])
+    f = compile_(cell)
+    inputs = {"x": np.ones((2, 2)), "z": np.ones((2, 5))}
+    assert f.forward({"W": np.ones((3, 5))}, inputs)["h"].shape == (2, 3)
+    with pytest.raises(UsageError, match=r"shape \(2, 2\); it must be \(T, m\)"):
+        f.forward({"W": np.ones((3, columns))}, inputs)
+
+
+def test_a_batch_has_a_sample() -> None:
+    cell = CATALOGUE["linear-input"]
+    f = compile_(cell)
+    params = {p.name: np.ones([2] * sum(str(s) != "1" for s in p.shape)) for p in cell.params}
+    with pytest.raises(UsageError, match="a batch without a sample"):
+        f.forward(params, {"x": np.ones((3, 0, 2))})
 
 
 def test_what_comes_back_is_the_same_for_all_samples() -> None:

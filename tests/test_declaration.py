@@ -470,8 +470,9 @@ def test_a_valid_declaration_is_accepted_in_both_readings(declare: Callable[[], 
     ("equations", "expected"),
     [
         ([(h, h.prev), (signal("y", n), h)], "y"),
-        ([(h, h.prev), (z, h)], "h"),
+        ([(h, h.prev), (z, h)], "z"),
         ([(c, c.prev), (z, c)], "z"),
+        ([(h, h.prev), (z, h), (c, h)], "h"),
     ],
 )
 def test_the_output_where_none_is_named(

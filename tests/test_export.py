@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from symgrad.adjoint import Objective, backward, loss
-from symgrad.cell import Cell
+from symgrad.cell import Cell, input_signal, param, signal, sizes
 from symgrad.cells import CATALOGUE
 from symgrad.errors import NotSupportedYet, UsageError
 from symgrad.evaluate.export import export
@@ -29,6 +29,7 @@ from symgrad.lang.nodes import (
 from symgrad.ops import (
     GENERIC,
     PRIMITIVES,
+    softmax,
 )
 from test_export_cases import (
     CELLS,
@@ -71,6 +72,18 @@ def test_numpy_gives_what_symgrad_gives(cell: Cell, tmp_path: Path) -> None:
 def test_the_scalar_reading(name: str, tmp_path: Path) -> None:
     cell = CELLS[name].scalar()
     check_numpy(cell, loss(cell, squared=True), tmp_path)
+
+
+@pytest.mark.parametrize("target", DIALECTS)
+def test_a_scalar_reading_without_a_state(target: str, tmp_path: Path) -> None:
+    """softmax of a single entry is 1, so no signal is left that is used one step back."""
+    n, m = sizes("n m")
+    h, x = signal("h", n), input_signal("x", m)
+    cell = Cell("drift", [(h, softmax(h.prev) + param("W", n, m) @ x)], inputs=[x]).scalar()
+    assert not cell.states
+    if target == "numpy":
+        check_numpy(cell, loss(cell, squared=True), tmp_path)
+    compile(export(cell, loss(cell, squared=True), target), target, "exec")
 
 
 @every_objective

@@ -182,7 +182,17 @@ def test_names_of_ours_and_of_the_user_stay_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ['"""\nimport os\n"""', "a \\ b", "ends in a backslash \\", 'a "quote"', "\r\n\x0c# x"]
+    "words",
+    [
+        '"""\nimport os\n"""',
+        "a \\ b",
+        "ends in a backslash \\",
+        'a "quote"',
+        "\r\n\x0c# x",
+        # Wrapped within a word, in both places of a pair of backslashes.
+        "x" * 93 + "\\" * 31 + "N{x}",
+        "x" * 92 + "\\" * 31 + "N{x}",
+    ],
 )
 def test_prose_cannot_leave_the_docstring(words: str) -> None:
     plain_cell = Cell("rnn", [(h, tanh(W @ h.prev))])

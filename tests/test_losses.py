@@ -22,14 +22,18 @@ from symgrad.cells import CATALOGUE
 from symgrad.closed import expanded_form
 from symgrad.closed.sums import loss_expanded, summed_expanded
 from symgrad.derivation import verdict_of
-from symgrad.errors import DeclarationError, NotSupportedYet, UsageError
+from symgrad.derivation.question import Request
+from symgrad.derivation.request import answer
+from symgrad.errors import DeclarationError, UsageError
 from symgrad.evaluate import form_value
 from symgrad.evaluate.compiled import compile as compile_cell
 from symgrad.lang.algebra import Floats
+from symgrad.lang.nodes import Apply, Node, walk
 from symgrad.lang.program import Inputs, Runner
 from symgrad.lang.text import text
 from symgrad.ops import concat, sigma, tanh
 from symgrad.ops.build import shape_text
+from symgrad.parse import read_cell
 
 SIZES = [{"n": 1, "m": 1, "q": 1, "p": 1}, {"n": 2, "m": 3, "q": 4, "p": 3}]
 
@@ -121,7 +125,7 @@ def test_the_gradient_of_cross_entropy_takes_any_targets() -> None:
     d = cell.inputs[-1]
     ell = cell.output
     evidence_for = expanded_form(cell, ell, o.at(o.time))
-    assert verdict_of(cell, evidence_for).status == "checked"
+    assert verdict_of(cell, evidence_for).status == "proved"
     wrong = type(evidence_for)(
         "expanded", evidence_for.left, (p - d).T, (), evidence_for.times, evidence_for.first_horizon
     )
@@ -286,12 +290,12 @@ def test_forms_of_a_concatenation_are_written_with_parts_of_the_matrix() -> None
     cell = concatenated_lstm()
     form = expanded_form(cell, "f_t", "h_{t-1}")
     assert text(form.full) == "diag(f_t * (1 - f_t)) @ W_f[:, 0:n]"
-    assert verdict_of(cell, form).status == "checked"
+    assert verdict_of(cell, form).status == "proved"
     form = expanded_form(cell, "f_t", "x_t")
     assert text(form.full) == "diag(f_t * (1 - f_t)) @ W_f[:, n:m+n]"
-    assert verdict_of(cell, form).status == "checked"
+    assert verdict_of(cell, form).status == "proved"
     gradient = backward(cell, loss(cell))
-    assert verdict_of(cell, gradient).status == "checked"
+    assert verdict_of(cell, gradient).status == "proved"
 
 
 def test_a_concatenation_that_cannot_be_separated_is_refused() -> None:
@@ -341,12 +345,58 @@ def test_compiled_gradients_of_a_mean(reading: str) -> None:
     assert abs(means.value * 5 - sums.value) <= 1e-14 * abs(sums.value)
 
 
-def test_weight_decay_is_not_dropped_by_compile() -> None:
+# ---- which signal a loss looks at ------------------------------------------------------------
+
+GOODFELLOW = r"""
+a^{(t)} &= b + W h^{(t-1)} + U x^{(t)} \\
+h^{(t)} &= \tanh(a^{(t)}) \\
+o^{(t)} &= c + V h^{(t)} \\
+\hat{y}^{(t)} &= \mathrm{softmax}(o^{(t)})
+"""
+
+
+def test_the_output_is_what_nothing_uses() -> None:
+    cell = read_cell(GOODFELLOW, "latex", name="goodfellow")
+    assert cell.output.name == "y_hat"
+    without = read_cell("h_t = tanh(W x_t + U h_{t-1})\nq_t = V h_t", "text", name="plain")
+    assert without.output.name == "q"
+    gated = read_cell("z_t = sigma(W x_t)\nh_t = z_t * h_{t-1}", "text", name="gated")
+    assert gated.output.name == "h"
+
+
+def test_cross_entropy_of_an_output_that_is_a_softmax() -> None:
+    """Goodfellow et al., Deep Learning, equations 10.18 and 10.19: the gradient is ŷ - y."""
+    cell = with_loss(read_cell(GOODFELLOW, "latex", name="goodfellow"), "cross_entropy")
+    gradient = backward(cell, summed(cell))
+    assert sum(node.head.name == "softmax" for e in cell.equations for node in calls(e.value)) == 1
+    o = next(s for s in cell.signals if s.name == "o")
+    assert text(gradient.adjoints["o"]).replace(" ", "") in (
+        "total(y_t)*y_hat_t-y_t",
+        "y_hat_t*total(y_t)-y_t",
+    ), text(gradient.adjoints[o.name])
+
+
+def calls(node: Node) -> list[Apply]:
+    return [item for item in walk(node) if isinstance(item, Apply)]
+
+
+def test_decay_needs_parameters() -> None:
     cell = CATALOGUE["rnn"]
-    objective = loss(cell, squared=True).with_decay(cell.params[0])
-    for source in (
-        lambda: compile_cell(cell, objective),
-        lambda: compile_cell(backward(cell, objective)),
-    ):
-        with pytest.raises(NotSupportedYet, match="weight decay is not compiled"):
-            source()
+    for wrong in ((), ("W_h",), (cell.signals[0],)):
+        with pytest.raises(UsageError, match="with_decay"):
+            loss(cell).with_decay(*wrong)  # type: ignore[arg-type]
+    assert cell.param("w_h") is cell.param("W_h")
+    with pytest.raises(UsageError, match="no parameter 'zz'; it has W_x, W_h"):
+        cell.param("zz")
+
+
+@pytest.mark.parametrize("reading", ["scalar", "vector"])
+@pytest.mark.parametrize("horizon", [0, 1, 3])
+def test_unrolled_lines_hold_the_decay(reading: str, horizon: int) -> None:
+    cell = CATALOGUE["rnn"].scalar() if reading == "scalar" else CATALOGUE["rnn"]
+    theta = cell.params[1]
+    objective = loss(cell, squared=True).with_decay(theta)
+    request = Request(cell, None, theta, "unrolled", "sum", horizon=horizon, objective=objective)
+    found = answer(request)
+    lines = " ".join(text(line.right) for line in found.lines)
+    assert f"rho * {theta.name}" in lines

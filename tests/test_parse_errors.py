@@ -655,6 +655,24 @@ MALFORMED: list[tuple[Syntax, str, str, str]] = [
     ),
     (
         "latex",
+        r"h_t = \text{Linear}_{d}(x_t) + h_{t-1}",
+        "1:7",
+        "Linear_d is no function here: write a layer out with parameters of its own",
+    ),
+    (
+        "latex",
+        r"h_t = \hat{\mathbf{W}} * h_{t-1}",
+        "1:7",
+        r"the shape of \hat{\mathbf{W}} does not follow from the equations",
+    ),
+    (
+        "latex",
+        r"h_t = \mathbf{in}_t + h_{t-1}",
+        "1:18",
+        "a subscript stands at a name only",
+    ),
+    (
+        "latex",
         r"h_t = \sqrt[3]{h_{t-1}}",
         "1:13",
         "only square roots are read; write a power",

@@ -347,6 +347,10 @@ h_t = o_t \odot c_t""",
   \odot \mathbf{h}_{t-1} + \mathbf{b})""",
         [(h, relu(W("W", n, m) @ x + W("u", n) * h.prev + W("b", n)))],
     ),
+    "letters-in-one-bold": (
+        r"\mathbf{h}_t = \sigma(\mathbf{Wx}_t + \mathbf{u} \odot \mathbf{h}_{t-1} + \mathbf{b})",
+        [(h, sigma(W("W", n, m) @ x + W("u", n) * h.prev + W("b", n)))],
+    ),
     "janet": (
         r"""
 \begin{align}

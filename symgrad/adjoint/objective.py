@@ -24,6 +24,7 @@ from symgrad.lang.nodes import (
     sum_over,
 )
 from symgrad.ops import total
+from symgrad.ops.build import square
 
 #: Letters for the free cotangent, the first that the cell does not use.
 _COTANGENTS = ("s", "v", "q", "r", "cotangent")
@@ -71,14 +72,7 @@ class Objective:
     @property
     def penalty(self) -> Node:
         """What weight decay adds to L."""
-        # The power of a square matrix is the matrix power: its entries are multiplied instead.
-        squares = [
-            theta**2 if theta.shape[1] == SCALAR[1] else theta * theta for theta, _ in self.decay
-        ]
-        terms = [
-            const(Fraction(1, 2)) * rho * total(square)
-            for (_, rho), square in zip(self.decay, squares, strict=True)
-        ]
+        terms = [const(Fraction(1, 2)) * rho * total(square(theta)) for theta, rho in self.decay]
         return OPERATORS["add"](*terms) if terms else const(0)
 
     @property
@@ -103,6 +97,14 @@ class Objective:
 
     def with_decay(self, *params: Param, rho: Node | None = None) -> Objective:
         """The objective with ρ/2 ‖θ‖² added for each parameter θ; ρ is a number or a parameter."""
+        if not params:
+            raise UsageError("with_decay needs the parameters that decay: *cell.params for all")
+        for theta in params:
+            if not isinstance(theta, Param):
+                raise UsageError(
+                    f"{theta!r} is no parameter; with_decay takes those of the cell: "
+                    "with_decay(cell.param('W'))"
+                )
         coefficient = param("rho") if rho is None else rho
         if not coefficient.is_scalar:
             raise UsageError(f"the coefficient {coefficient!r} of weight decay must be a scalar")

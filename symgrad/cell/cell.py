@@ -6,7 +6,7 @@ sizes and, through ``scalar()``, as scalar equations in which everything commute
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -15,6 +15,7 @@ from symgrad.cell.checks import check_cell
 from symgrad.cell.hooks import hook
 from symgrad.cell.passage import concatenated, has_concatenation, separated
 from symgrad.cell.scalar import lower_case, scalar_node
+from symgrad.errors import UsageError
 from symgrad.lang.affine import t
 from symgrad.lang.display import Displayable
 from symgrad.lang.nodes import Node, Param, Signal, params_in, signals_in, walk
@@ -32,8 +33,8 @@ class Cell(Displayable):
         equations: pairs (signal, formula) in the order of evaluation; a formula may
             use inputs, parameters, the signals defined before it, and ``.prev`` of any.
         inputs: the signals given from outside.
-        output: what a per-step loss looks at; default: ``y`` if it is declared, else
-            ``h``, else the signal of the last equation.
+        output: what a per-step loss looks at; default: ``y`` if it is declared, else the
+            one signal that no equation uses, else ``h``, else that of the last equation.
         title, variant, source: for people: what it is, which of several conventions,
             and where it was published (paper and equation numbers).
 
@@ -84,10 +85,10 @@ class Cell(Displayable):
         source: str,
         reading: Reading,
     ) -> None:
-        targets = {equation.target.name: equation.target for equation in equations}
-        chosen = output
-        if chosen is None:
-            chosen = targets.get("y", targets.get("h", equations[-1].target))
+        names = [equation.target.name for equation in equations]
+        used = {s.name for s in signals_in(*[equation.value for equation in equations])}
+        default = equations[names.index(default_output(names, used))].target
+        chosen = default if output is None else output
         values = {
             "name": name,
             "equations": equations,
@@ -100,6 +101,18 @@ class Cell(Displayable):
         }
         for field_name, value in values.items():
             object.__setattr__(self, field_name, value)
+
+    def param(self, name: str) -> Param:
+        """The parameter of a name.
+
+        Raises:
+            UsageError: there is none; the message lists those that there are.
+        """
+        found = next((p for p in self.params if p.name == self.declared_name(name)), None)
+        if found is None:
+            listed = ", ".join(p.name for p in self.params) or "none"
+            raise UsageError(f"cell {self.name!r} has no parameter {name!r}; it has {listed}")
+        return found
 
     @cached_property
     def params(self) -> tuple[Param, ...]:
@@ -196,6 +209,20 @@ class Cell(Displayable):
         if name in names:
             return name
         return next((known for known in names if lower_case(known) == lower_case(name)), None)
+
+
+def default_output(names: Sequence[str], used: Container[str]) -> str:
+    """The output among the signals of the equations, in their order, if none is named.
+
+    ``used`` are those that some equation uses, in its step or the next.
+    """
+    for name in ("y", "y_hat"):
+        if name in names:
+            return name
+    last = [name for name in names if name not in used]
+    if len(last) == 1:
+        return last[0]
+    return "h" if "h" in names else names[-1]
 
 
 def _signal(vector: Signal) -> Signal:

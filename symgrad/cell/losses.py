@@ -12,7 +12,7 @@ from fractions import Fraction
 from symgrad.cell.cell import Cell
 from symgrad.cell.names import input_signal, param, signal, symbol_size
 from symgrad.errors import UsageError
-from symgrad.lang.nodes import Node, Signal
+from symgrad.lang.nodes import Apply, Node, Signal
 from symgrad.ops import dot, logsumexp, softmax, total
 
 #: The name of a step's loss.
@@ -51,7 +51,8 @@ def with_loss(
 
     Args:
         kind: ``squared`` for ½ ‖o - y‖², ``cross_entropy`` for softmax with cross-entropy,
-            -Σ_i y_i log softmax(o)_i, for any targets y; they need not sum to 1.
+            -Σ_i y_i log softmax(o)_i, for any targets y; they need not sum to 1. Where o is
+            a softmax already it is the prediction, and the loss is -Σ_i y_i log o_i.
         of: the signal o that is compared; default: the cell's output.
         target: the name of the target y, a further input; default: one that is free.
 
@@ -70,6 +71,11 @@ def _squared(cell: Cell, o: Signal, y: Signal) -> list[tuple[Signal, Node]]:
 
 
 def _cross_entropy(cell: Cell, o: Signal, y: Signal) -> list[tuple[Signal, Node]]:
+    value = cell.equation_of(o)
+    if isinstance(value, Apply) and value.head.name == "softmax":
+        # The output is the prediction itself; a second softmax would be another loss.
+        (z,) = value.args
+        return [(signal(LOSS), total(y) * logsumexp(z) - dot(y, z))]
     p = signal(_free(cell, ("p", "pi", "p_1"), "prediction"), o.shape[0])
     return [(p, softmax(o)), (signal(LOSS), total(y) * logsumexp(o) - dot(y, o))]
 

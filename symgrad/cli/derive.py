@@ -13,6 +13,7 @@ from symgrad.cell import Cell
 from symgrad.cell.losses import with_loss, with_readout
 from symgrad.cell.quantity import cell_param, read_name, read_signal, unknown
 from symgrad.cli.loading import load_cell, passage
+from symgrad.cli.proof import check_place, write_proof
 from symgrad.cli.values import evaluated, read_values
 from symgrad.derivation.question import Answer, FormName, Request, When
 from symgrad.derivation.request import answer
@@ -29,11 +30,15 @@ from symgrad.render.text_math import unicode_text
 def derive_command(options: argparse.Namespace) -> int:
     """Derive, check, print; the verdict goes to stderr."""
     request = read_request(options)
+    if options.proof is not None:
+        check_place(options.proof)
     values = None if options.at is None else read_values(request.cell, options.at)
     found = answer(request)
     number = None
     if values is not None:
         number = evaluated(request, found, values)
+    if options.proof is not None:
+        write_proof(options.proof, request, found)
     printer = {"text": _text, "latex": _latex, "python": _python, "json": _json}[options.format]
     print(printer(request, found, number))
     if options.format != "json":
@@ -55,6 +60,7 @@ def read_request(options: argparse.Namespace) -> Request:
         cell = cell if options.loss in (None, "generic") else with_loss(cell, options.loss)
     elif options.of != "L" and (options.mean or options.decay):
         raise UsageError("--mean and --decay are about L: ask --of L")
+    matrices = [p.name for p in cell.params if p.shape[1] != SCALAR[1]]
     if options.scalar or options.format == "python" or options.input or options.at:
         if not options.scalar and options.format == "python":
             print("symgrad: --format python prints the scalar reading", file=sys.stderr)
@@ -91,11 +97,13 @@ def read_request(options: argparse.Namespace) -> Request:
         along,
         options.T,
         options.input,
-        _objective(cell, options, when) if of is None else None,
+        _objective(cell, options, when, matrices) if of is None else None,
     )
 
 
-def _objective(cell: Cell, options: argparse.Namespace, when: When) -> Objective | None:
+def _objective(
+    cell: Cell, options: argparse.Namespace, when: When, matrices: list[str]
+) -> Objective | None:
     """L, where it is more than a sum of unknown losses."""
     known = options.loss not in (None, "generic")
     if not (known or options.mean or options.decay):
@@ -106,13 +114,21 @@ def _objective(cell: Cell, options: argparse.Namespace, when: When) -> Objective
         found = loss(cell, last_only=when == "final")
     if options.mean:
         found = found.over_mean()
-    return found.with_decay(*_decayed(cell, options.decay)) if options.decay else found
+    if not options.decay:
+        return found
+    return found.with_decay(*_decayed(cell, options.decay, matrices))
 
 
-def _decayed(cell: Cell, text: str) -> list[Param]:
-    """The parameters of weight decay: those named, or with ``all`` every matrix."""
+def _decayed(cell: Cell, text: str, matrices: list[str]) -> list[Param]:
+    """The parameters of weight decay: those named, or with ``all`` every matrix.
+
+    ``matrices``: those of the vector reading; in the scalar reading they are numbers.
+    """
     if text == "all":
-        return [p for p in cell.params if cell.is_scalar or p.shape[1] != SCALAR[1]]
+        if not matrices and cell.params:
+            listed = ",".join(p.name for p in cell.params)
+            raise UsageError(f"--decay all: {cell.name!r} has no matrix; name them: {listed}")
+        return [cell.param(name) for name in matrices]
     found: list[Param] = []
     for part in text.split(","):
         parameter = cell_param(cell, part.strip())
@@ -236,6 +252,7 @@ def _json(request: Request, found: Answer, number: str | None) -> str:
         ],
         "verdict": verdict.status,
         "scope": verdict.scope,
+        "conditions": list(verdict.conditions),
         "how": list(verdict.how),
         "value": number,
     }

@@ -20,6 +20,8 @@ examples:
   symgrad export mycell.py:cell --target numpy --scalar
 """
 
+CELL_HELP = "a cell of the catalogue, FILE.cell, FILE.tex, or FILE.py:NAME"
+
 
 def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The options of the command."""
@@ -29,7 +31,7 @@ def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("cell", metavar="CELL", help="a cell of the catalogue, or FILE.py:NAME")
+    command.add_argument("cell", metavar="CELL", help=CELL_HELP)
     command.add_argument("--target", required=True, choices=TARGETS)
     command.add_argument(
         "--objective",

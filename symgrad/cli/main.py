@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from symgrad import __version__
-from symgrad.cli.export import add_export
+from symgrad.cli.export import CELL_HELP, add_export
 from symgrad.errors import SymgradError
 
 _DESCRIPTION = "Derive, prove and debug the gradients of recurrent networks."
@@ -19,6 +19,7 @@ examples:
   symgrad derive rnn --of h_T --wrt w_h --scalar --format python
   symgrad derive lstm --of c_t --wrt c_{t-1}
   symgrad derive lstm --of c_T --wrt c_k --along c --scalar
+  symgrad derive lstm --of c_T --wrt c_k --along c --proof path.json
   symgrad derive mycell.py:cell --of L --wrt W --form recursive
 """
 
@@ -67,7 +68,12 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_cells(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     cells = commands.add_parser("cells", help="the catalogue, or one cell of it")
-    cells.add_argument("name", nargs="?", metavar="NAME", help="a cell, or FILE.py:NAME")
+    cells.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=CELL_HELP,
+    )
     cells.add_argument("--scalar", action="store_true", help="the scalar reading")
     _add_passage(cells)
     cells.add_argument(
@@ -82,7 +88,7 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         epilog=_DERIVE_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    derive.add_argument("cell", metavar="CELL", help="a cell of the catalogue, or FILE.py:NAME")
+    derive.add_argument("cell", metavar="CELL", help=CELL_HELP)
     derive.add_argument(
         "--of", required=True, metavar="QUANTITY", help="a signal with its time (h_T, c_t), or L"
     )
@@ -130,6 +136,12 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--at", metavar="VALUES", default=None, help="evaluate: w=0.9,h_0=1 (with --T)"
     )
     derive.add_argument("--format", choices=("text", "latex", "python", "json"), default="text")
+    derive.add_argument(
+        "--proof",
+        metavar="FILE",
+        default=None,
+        help="write the proof as JSON, after the kernel has accepted it (none known: exit code 3)",
+    )
     derive.add_argument(
         "--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS
     )

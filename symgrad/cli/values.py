@@ -190,7 +190,10 @@ def _inputs(
 ) -> Inputs:
     cell = request.cell
     numbers = {name: algebra.const(value) for name, value in values.items()}
-    names = {p.name for p in (*cell.params, *params_in(*[line.right for line in found.lines]))}
+    shown = [line.right for line in found.lines]
+    if request.of is None:
+        shown.append(objective_of(request).penalty)
+    names = {p.name for p in (*cell.params, *params_in(*shown))}
     params = {name: numbers[name] for name in names if name in numbers}
     initial = {s.name: numbers[f"{s.name}_0"] for s in cell.states if f"{s.name}_0" in numbers}
 

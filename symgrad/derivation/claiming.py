@@ -107,12 +107,14 @@ def adjoint_proof(cell: Cell, gradient: Gradient, entries: Mapping[str, Entry]) 
         if equation.target.adjoint == "lam":
             value = gradient.now[equation.target.name]
             if cell.is_state(equation.target.name):
-                value = value + param(f"mu_{equation.target.name}")
+                value = value + param(f"mu_{equation.target.name}", equation.target.shape)
         equations.append((equation.target, value))
     objective = gradient.objective
-    given = {
+    given: dict[str, Node] = {
         item.label: item for item in signals_in(objective.seed) if item.adjoint in ("dl", "target")
     }
+    # A free cotangent.
+    given |= {p.name: p for p in params_in(objective.seed) if p not in cell.params}
     return AdjointProof(
         cell.program,
         entries,

@@ -16,6 +16,7 @@ from symgrad.closed.forms import Branch, Form
 from symgrad.closed.series import elementary_form, resolved
 from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.closed.sums import at_time_t, expanded_form
+from symgrad.derivation.certificates import certified
 from symgrad.derivation.claiming import (
     adjoint_proof,
     explicit_pre_activations,
@@ -138,25 +139,26 @@ class Evidence:
             self.claim(left, right, times, program=program),
             self.scope(first=first, few=bool(times)),
         )
-        if not self.cell.is_scalar:
-            return checked
         proof = prove_step(
             self.claim(left, right, program=program),
             proved_entries(self.cell),
             horizon=horizon,
             indices={"t": 1} if indices is None else indices,
-            scope=scope,
+            scope=f"{scope}{self._all_sizes()}",
         )
         return combined(proof, checked)
 
     def form(self, form: Form, *, objective: Objective | None = None) -> Verdict:
-        """An expanded, closed or restricted form."""
+        """An expanded, closed or restricted form, with its proof in JSON where one is known."""
+        return certified(self.cell, form, objective, self._form(form, objective))
+
+    def _form(self, form: Form, objective: Objective | None) -> Verdict:
         horizon = self._at_horizon(form)
         if horizon is not None:
-            found = self.form(horizon, objective=objective)
+            found = self._form(horizon, objective)
             return replace(found, scope=found.scope.replace("T", "t"))
         window = _window(form)
-        if window is not None and self.cell.is_scalar:
+        if window is not None:
             # A fixed number of steps: an identity, whatever came before.
             name, gap = window
             low = form.times[0][1] if form.times else as_affine(form.first_horizon)
@@ -275,8 +277,6 @@ class Evidence:
 
     def adjoint_identity(self, gradient: Gradient) -> Verdict:
         """The adjoint identity of one step, which proves the whole backward pass."""
-        if not self.cell.is_scalar:
-            return Verdict("undecided", "", ("the identity is proved in the scalar reading",))
         kept = self._adjoint.get(gradient.objective)
         if kept is None or kept[0] != gradient:
             proof = adjoint_proof(self.cell, gradient, proved_entries(self.cell))
@@ -287,6 +287,10 @@ class Evidence:
                 )
             kept = self._adjoint[gradient.objective] = (gradient, verdict)
         return kept[1]
+
+    def _all_sizes(self) -> str:
+        names = "" if self.cell.is_scalar else ", ".join(self.cell.size_names)
+        return f", all sizes {names}" if names else ""
 
     def adjoint(
         self,
@@ -300,16 +304,17 @@ class Evidence:
         if self._explicit is None:
             self._explicit = explicit_pre_activations(self.cell)
         claim = self.claim(left, right, times, gradient.objective, gradient, self._explicit)
-        # Whole gradients for every T; the adjoints inside them for the first few.
-        few = bool(times) or _inner(left)
+        # The identity proves what the gradient says, not another way of writing it.
+        identity = None
+        if stated_by(gradient, left, right):
+            scope = f"all T ≥ {first}{self._all_sizes()}"
+            identity = replace(self.adjoint_identity(gradient), scope=scope)
+        proved = identity is not None and identity.status == "proved"
+        # Whole gradients for every T; the adjoints inside them, and what evaluation in many
+        # sizes only confirms, for the first few.
+        few = bool(times) or _inner(left) or (proved and not self.cell.is_scalar)
         checked = self.checked(claim, self.scope(first=first, few=few))
-        if not self.cell.is_scalar:
-            return checked
-        if not stated_by(gradient, left, right):
-            # The identity proves what the gradient says, not another way of writing it.
-            return checked
-        identity = replace(self.adjoint_identity(gradient), scope=f"all T ≥ {first}")
-        return combined(identity, checked)
+        return checked if identity is None else combined(identity, checked)
 
 
 def _all_replay(parts: Iterable[Replayable]) -> bool:
@@ -350,7 +355,7 @@ def combined(proof: Verdict, checked: Verdict) -> Verdict:
     if checked.status == "refuted":
         return checked
     if proof.status == "proved":
-        return replace(proof, how=(*proof.how, *_evaluated(checked)))
+        return replace(proof, how=(*proof.how, *_evaluated(checked)), conditions=checked.conditions)
     if checked.holds:
         return checked
     return Verdict("undecided", checked.scope, (*proof.how, *checked.how))

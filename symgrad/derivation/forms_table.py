@@ -88,4 +88,4 @@ def forms_table(
 
 
 def _scope(verdict: Verdict) -> str:
-    return verdict.scope
+    return verdict.whole_scope

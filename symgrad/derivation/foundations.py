@@ -18,16 +18,20 @@ from symgrad.closed.solutions import forward_form, written_states
 from symgrad.closed.sums import expanded_form
 from symgrad.lang.affine import as_affine, t
 from symgrad.lang.nodes import (
+    SCALAR,
     Derivative,
     Node,
     Param,
     Signal,
     const,
+    full,
     name,
     substitute_indices,
     transform,
+    walk,
 )
 from symgrad.lang.program import at_last_step, before_last_step
+from symgrad.verify.atoms import same_for_all_sizes
 from symgrad.verify.axioms import Entry
 from symgrad.verify.formula import FormulaClaim
 from symgrad.verify.induction import Induction, holds_from
@@ -61,9 +65,11 @@ class SameStep:
     right: Node
 
     def replay(self) -> bool:
-        """Whether the normal forms agree."""
+        """Whether the normal forms agree; for matrices, entry by entry for all sizes."""
         if self.left is self.right:
             return True
+        if any(item.shape != SCALAR for item in walk(self.left, self.right)):
+            return same_for_all_sizes(self.left, self.right)
         try:
             gap, needs = difference(self.left, self.right)
         except NoNormalForm:
@@ -150,9 +156,9 @@ def equations_as_proved(gradient: Gradient) -> tuple[SameStep, ...]:
         label = equation.target.name
         if equation.target.adjoint != "lam":
             continue
-        now, back = gradient.now[label], const(0)
+        now, back = gradient.now[label], full("zeros", equation.target.shape)
         if label in states:
-            back = substitute_indices(gradient.back[label], {"t": t + 1})  # type: ignore[assignment]
+            back = substitute_indices(gradient.back[label], {"t": t + 1})
         value = equation.value
         same.append(SameStep(before_last_step(value), before_last_step(now) + back))
         same.append(SameStep(at_last_step(value), at_last_step(now)))
@@ -163,7 +169,7 @@ def equations_as_proved(gradient: Gradient) -> tuple[SameStep, ...]:
         back_at_start = substitute_indices(gradient.back[state.name], {"t": as_affine(1)})
         same.append(SameStep(before_last_step(start), back_at_start))
         looks_here = objective.when == "final" and objective.signal.name == state.name
-        seed = objective.seed if looks_here else const(0)
+        seed = objective.seed if looks_here else full("zeros", state.shape)
         at_zero = substitute_indices(at_last_step(seed), {"t": as_affine(0)})
         same.append(SameStep(at_last_step(start), at_zero))
     return tuple(same)

@@ -20,6 +20,7 @@ from symgrad.closed.sums import expanded_form, loss_expanded, summed_expanded
 from symgrad.derivation.claiming import collapsed_sum, gradient_sum
 from symgrad.derivation.evidence import Evidence
 from symgrad.derivation.question import Answer, Line, Request
+from symgrad.derivation.unrolled_check import check_lines
 from symgrad.errors import FailedCheck, UsageError
 from symgrad.evaluate.unrolled import straight_line
 from symgrad.lang.affine import Affine, T, as_affine, symbol, t
@@ -352,6 +353,8 @@ def _unrolled(request: Request) -> Answer:
         raise UsageError(f"--T {horizon}: programs are written out up to T = {LONGEST}")
     if horizon == 0 and not _exists_at_start(gradient):
         raise UsageError(f"{gradient.objective.signal.name} has no value at time 0: --T 1 or more")
+    if horizon == 0 and gradient.objective.mean:
+        raise UsageError("L is a mean over time, of which there is none at T = 0: --T 1 or more")
     program = gradient.program
     if isinstance(wrt, Signal) and wrt.time != as_affine(0):
         program = gradient.with_signal_adjoints(wrt.name)
@@ -368,6 +371,7 @@ def _unrolled(request: Request) -> Answer:
             )
         result = lam(wrt)
     kept = unrolled.without_unused(result)
+    check_lines(gradient, program, kept, wrt, result)
     lines = [Line(a.target, a.value) for a in kept.assignments]
     lines.append(Line(_left(request, wrt, as_affine(horizon)), result))
     verdict = _recursive(replace(request, wrt=_free(wrt))).verdict

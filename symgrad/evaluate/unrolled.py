@@ -43,7 +43,7 @@ class StraightLine:
 
     Attributes:
         assignments: in the order of evaluation.
-        results: the accumulated gradients by parameter.
+        results: the accumulated gradients by parameter, weight decay included.
     """
 
     horizon: int
@@ -57,7 +57,7 @@ class StraightLine:
 
     def without_unused(self, *wanted: Node) -> StraightLine:
         """Only what the wanted values need."""
-        needed: set[Node] = set(wanted)
+        needed: set[Node] = set(wanted) | {n for n in walk(*wanted) if isinstance(n, Signal | Name)}
         kept: list[Assignment] = []
         for assignment in reversed(self.assignments):
             if assignment.target in needed:
@@ -89,6 +89,9 @@ class _Writer:
 
     def sweep(self, sweep: Sweep) -> None:
         forward = sweep.direction == 1
+        for accumulator in sweep.accumulators:
+            if accumulator.start is not None:
+                self.results[accumulator.name] = accumulator.start
         steps = range(1, self.horizon + 1) if forward else range(self.horizon, 0, -1)
         for time in steps:
             self._step(sweep, time, forward)

@@ -37,6 +37,14 @@ class Algebra:
     def one(self) -> Value:
         return self.const(Fraction(1))
 
+    def index(self, value: Any) -> Value:
+        """A time or a size as a number."""
+        return self.const(Fraction(value))
+
+    def share(self, size: Any) -> Value:
+        """1/n of a size n."""
+        return self.const(Fraction(1, size))
+
     def reduce(self, value: Value) -> Value:
         """Bring a result into canonical range (a residue, for F_p)."""
         return value

@@ -122,7 +122,7 @@ class Tape:
             )
         if isinstance(node, IndexValue):
             form = node.form
-            return lambda values, env: algebra.const(Fraction(env.number(form)))
+            return lambda values, env: algebra.index(env.number(form))
         if isinstance(node, Iverson):
             form = node.form
             return lambda values, env: algebra.const(

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.errors import ShapeError
-from symgrad.lang.affine import Affine
+from symgrad.lang.affine import ONE, Affine
 from symgrad.lang.nodes import (
     SCALAR,
     Apply,
@@ -102,6 +102,11 @@ def _common_shape(name: str, operands: list[Node]) -> Shape:
         if name == "*" and any(o.shape[1] != SCALAR[1] for o in operands):
             hint = "write @ for the matrix product"
         raise ShapeError(f"{error}: {shapes}; {hint}") from None
+
+
+def square(node: Node) -> Node:
+    """x² entry by entry; of a square matrix ``**`` is the matrix power."""
+    return node * node if ONE not in node.shape else node**2
 
 
 def make(head: Primitive, *args: Node) -> Node:

@@ -6,8 +6,6 @@ Jacobian.
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from symgrad.errors import ShapeError
 from symgrad.lang.algebra import Algebra, Value
 from symgrad.lang.nodes import OPERATORS, SCALAR, Node, Primitive, Shape, full, index_value
@@ -58,7 +56,7 @@ def _mean_shape(shape: Shape) -> Shape:
 def _mean(algebra: Algebra, a: Value) -> Value:
     shape = tuple(getattr(a, "shape", ()))
     size = shape[-2] if len(shape) >= 2 else 1
-    return algebra.mul(algebra.const(Fraction(1, size)), algebra.total(a))
+    return algebra.mul(algebra.share(size), algebra.total(a))
 
 
 def _variance(algebra: Algebra, a: Value) -> Value:

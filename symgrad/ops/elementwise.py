@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from symgrad.lang.algebra import Algebra, Value
 from symgrad.lang.nodes import Node, Primitive, Shape, const
-from symgrad.ops.build import broadcast_shape, make
+from symgrad.ops.build import broadcast_shape, make, square
 from symgrad.ops.registry import PRIMITIVES, register
 
 _HALF = Fraction(1, 2)
@@ -104,7 +104,7 @@ TANH = register(
     _elementwise(
         "tanh",
         _tanh_definition,
-        lambda ans, x: 1 - ans**2,
+        lambda ans, x: 1 - square(ans),
         definition_text="(E² - 1) / (E² + 1) with E = exp(x), dE = E dx",
     )
 )

@@ -19,7 +19,7 @@ from symgrad.lang.nodes import (
     part,
     walk,
 )
-from symgrad.ops.build import as_node, shape_text
+from symgrad.ops.build import as_node, shape_text, square
 from symgrad.ops.elementwise import (
     CONVENTIONS,
     EXP,
@@ -178,8 +178,8 @@ def outer(a: Node, b: Node) -> Node:
 
 
 def norm(x: Node) -> Node:
-    """The Euclidean norm √(Σ x_i²) of a column; not differentiable at 0."""
-    return sqrt(total(as_node(x) ** 2))
+    """√(Σ x_i²) over all entries: of a column, or of a matrix; not differentiable at 0."""
+    return sqrt(total(square(as_node(x))))
 
 
 def concat(*columns: Node) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypedDict
 
@@ -236,7 +236,10 @@ class AtomBuilder(Transformer[Token, list[Any]]):
         return self.related(parts, self.relation(parts[1]))
 
     def plain(self, parts: list[Any]) -> Any:
-        return parts[1] if len(parts) == 3 else parts[0]
+        if len(parts) < 3:
+            return parts[0]
+        # Messages quote a name from the text: with its brace, as in \hat{W}.
+        return replace(parts[1], end=end_of(parts[2]))
 
     def accent(self, parts: list[Any]) -> Tree:
         word = ACCENT_WORDS[macro(parts[0])]

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from symgrad.cell import Cell
+from symgrad.cell.cell import default_output
 from symgrad.errors import DeclarationError, UsageError
 from symgrad.lang.affine import symbol
 from symgrad.lang.nodes import Node, Signal
@@ -164,7 +165,8 @@ class _CellReader:
         names = [ref.name for ref, _ in equations]
         header = self.rows.headers.get("output")
         if header is None:
-            return next((name for name in ("y", "h") if name in names), names[-1])
+            inside = [item for _, value in equations for item in every(value)]
+            return default_output(names, {item.name for item in inside if isinstance(item, Ref)})
         wanted = header.value.removesuffix("_t")
         if wanted not in names:
             raise self.source.error(

@@ -97,6 +97,10 @@ WRITTEN_OUT = {
     "LayerNorm": "write it out with mean and sqrt",
     "layernorm": "write it out with mean and sqrt",
     "BN": "a batch has no notation here",
+    **dict.fromkeys(
+        ("Linear", "linear", "Dense", "dense", "FC", "Affine", "MLP", "NN"),
+        "write a layer out with parameters of its own, W_z x_t + b_z",
+    ),
     "concat": "write [a, b]",
     "hardsigmoid": "write max(0, min(1, x / 6 + 1 / 2))",
     "swish": "write x ⊙ sigma(x)",

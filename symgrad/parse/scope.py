@@ -226,8 +226,9 @@ class Scope:
         if always_generic(plain) or (alone and len(plain) == 1 and plain.islower()):
             # φ and ϕ in one text are two functions.
             return self.spellings.name_of(name), True
-        word = len(spelling.base) > 1 and spelling.is_bare and spelling.base not in _GREEK
-        if word and (name.font == "roman" or self.reader.syntax == "text"):
+        word = len(spelling.base) > 1 and spelling.base not in _GREEK
+        # Linear_d is a layer, and each of its uses has parameters of its own.
+        if word and (name.font == "roman" or (spelling.is_bare and self.reader.syntax == "text")):
             raise unknown_function(self.source, name)
         return None
 
@@ -235,7 +236,7 @@ class Scope:
 def unknown_function(source: Source, name: Name) -> ParseError:
     """The error for a word before a parenthesis that is no function."""
     word = name.spelling.plain
-    hint = WRITTEN_OUT.get(word, "")
+    hint = WRITTEN_OUT.get(word, "") or WRITTEN_OUT.get(name.spelling.base, "")
     hint = f"{hint}; " if hint else did_you_mean(word, sorted(FUNCTIONS, key=str.swapcase))
     return source.error(
         f"{word} is no function here: {hint}a parameter called {word} needs a declaration to be "

@@ -21,6 +21,7 @@ class ShapeBase:
         self.sizes = Sizes()
         #: What was found, by occurrence; the expressions live as long as their text is read.
         self.known: dict[int, Shape] = {}
+        self.parts: list[Expr] = []
         #: Sizes of I and 𝟏, by occurrence.
         self.special: dict[int, Shape] = {}
         #: Where the first product was seen that has its vector right, and left.

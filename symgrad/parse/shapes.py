@@ -40,7 +40,9 @@ class Shapes(ShapeBase):
         """
         found = self.known.get(id(expr))
         if found is None:
-            # Each part is looked at once, however often its shape is asked for.
+            # Each part is looked at once, however often its shape is asked for; it is kept, or
+            # a later one could get its id.
+            self.parts.append(expr)
             found = self.known[id(expr)] = self._of(expr)
         return self.sizes.shape(found)
 

@@ -151,7 +151,9 @@ def affine_of(tree: Tree, letters: frozenset[str]) -> Affine | None:
 def label_of(tree: Tree) -> tuple[str, ...] | None:
     """The labels that a script spells: ``xh``, ``(f)``, ``\\text{in}``; None where it is none."""
     match tree:
-        case Atom(base=base, accents=accents, labels=labels):
+        case Atom(base=base, accents=accents, labels=labels, font=font):
+            # \text{xi} is written with these two letters.
+            base = LETTERS + base if font and base in _GREEK else base
             return None if base in "∂⁺𝟏" else (base, *labels, *accents)
         case Num(text=text):
             return (text,) if text.isdigit() else None

@@ -46,6 +46,15 @@ _OPERATORS = {
 }  # fmt: skip
 
 
+def _is_matrix_times_vector(base: Any) -> bool:
+    """Whether bold letters side by side are a capital and a small one."""
+    if not isinstance(base, Juxt) or len(base.factors) != 2:
+        return False
+    matrix, vector = base.factors
+    both = isinstance(matrix, Atom) and isinstance(vector, Atom)
+    return both and matrix.base.isupper() and vector.base.islower()  # type: ignore[attr-defined]
+
+
 class TreeBuilder(AtomBuilder):
     """One method for each rule of the grammars."""
 
@@ -150,6 +159,13 @@ class TreeBuilder(AtomBuilder):
         if not scripts:
             found: Tree = base
             return found
+        if _is_matrix_times_vector(base) and scripts[0].kind == "_":
+            # \mathbf{Wx}_t: the time belongs to the letter that it stands at.
+            matrix, vector = base.factors
+            return Juxt(
+                factors=(matrix, self.factor([vector, *scripts])),
+                **self.place(parts, base.depth + 1),
+            )
         inner = [base, *(tree for script in scripts for tree in script.items)]
         return Scripted(base=base, scripts=tuple(scripts), **self.place(parts, depth_of(inner)))
 

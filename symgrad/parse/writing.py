@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symgrad.cell import Cell
+from symgrad.cell.cell import default_output
 from symgrad.errors import DeclarationError, NotSupportedYet
 from symgrad.lang.affine import ONE
 from symgrad.lang.nodes import SCALAR, Apply, Node, Param, Shape, Signal, signals_in, walk
@@ -107,7 +108,8 @@ def _headers(cell: Cell) -> Iterable[tuple[str, str]]:
     if used != listed:
         yield "inputs", ", ".join(listed)
     names = [e.target.name for e in cell.equations]
-    default = next((name for name in ("y", "h") if name in names), names[-1])
+    read = {s.name for s in signals_in(*[e.value for e in cell.equations])}
+    default = default_output(names, read)
     if cell.output.name != default:
         yield "output", cell.output.name
     generic = {

@@ -63,9 +63,9 @@ def evidence_table(derivation: Derivation) -> Table:
     groups: list[tuple[list[str], Verdict]] = []
     for step in derivation.steps():
         verdict = step.verdict
-        same = groups and (groups[-1][1].status, groups[-1][1].scope, groups[-1][1].how) == (
+        same = groups and (groups[-1][1].status, groups[-1][1].whole_scope, groups[-1][1].how) == (
             verdict.status,
-            verdict.scope,
+            verdict.whole_scope,
             verdict.how,
         )
         if same:
@@ -76,7 +76,7 @@ def evidence_table(derivation: Derivation) -> Table:
         (
             (_labels(labels),),
             (verdict.status,),
-            _plain_math(verdict.scope or "–"),
+            _plain_math(verdict.whole_scope or "–"),
             _plain_math("; ".join(verdict.how) or "definition"),
         )
         for labels, verdict in groups

@@ -51,7 +51,7 @@ def _when(form: Form) -> Box | None:
 
 def _verdict_html(verdict: Verdict) -> str:
     sign = VERDICT_SIGNS.get(verdict.status, "")
-    scope = f" for {escape(verdict.scope)}" if verdict.scope else ""
+    scope = f" for {escape(verdict.whole_scope)}" if verdict.whole_scope else ""
     how = "".join(f"<li>{escape(line)}</li>" for line in verdict.how)
     witness = f"<p>{escape(str(verdict.witness))}</p>" if verdict.witness is not None else ""
     return (

@@ -54,14 +54,15 @@ def statements(cell: Cell, *, thorough: bool = True) -> list[Statement]:
     ``thorough``: judged for T up to 50, else up to 8.
     """
     evidence = Evidence(cell, thorough)
-    found = [_of_form(evidence, form) for form in _forms(cell)]
+    found = [_of_form(evidence, form) for form in forms(cell)]
     found += _elementary(evidence)
     gradient = backward(cell, loss(cell))
     found += list(_of_gradient(evidence, gradient))
     return list({(s.left, s.right, s.times): s for s in found}.values())
 
 
-def _forms(cell: Cell) -> Iterator[Form]:
+def forms(cell: Cell) -> Iterator[Form]:
+    """Expanded, one-step, restricted and closed forms of the derivatives of a cell's states."""
     states, k = cell.states, symbol("k")
     for state in states:
         for parameter in cell.params:
@@ -172,4 +173,4 @@ def _of_gradient(evidence: Evidence, gradient: Gradient) -> Iterator[Statement]:
         yield statement(left, right, (("t", as_affine(1), T),), 1)
 
 
-__all__ = ["Statement", "statements"]
+__all__ = ["Statement", "forms", "statements"]

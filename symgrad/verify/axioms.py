@@ -14,6 +14,7 @@ from symgrad.lang.algebra import Value
 from symgrad.lang.nodes import Node, Param, Primitive
 from symgrad.lang.tape import Environment, Tape
 from symgrad.verify.dual import Calls, Dual, Pair
+from symgrad.verify.matrices import MatrixFunctions
 from symgrad.verify.rational import RationalFunctions, generator
 from symgrad.verify.verdict import Verdict
 
@@ -77,7 +78,7 @@ def prove_entry(entry: Entry) -> Verdict:
     )
 
 
-def entry_calls(entries: Mapping[str, Entry], base: RationalFunctions) -> Calls:
+def entry_calls(entries: Mapping[str, Entry], base: RationalFunctions | MatrixFunctions) -> Calls:
     """Entries as calls of ``Dual``: the call is an atom, its slope the claimed formula."""
 
     def pair(entry: Entry) -> tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from symgrad.lang.algebra import MERSENNE_61, PrimeField
 from symgrad.verify.degree import Degree, Degrees, error_bound
+from symgrad.verify.domain import poles
 from symgrad.verify.reproduce import reproducible
 from symgrad.verify.sampling import Claim as Claim
 from symgrad.verify.sampling import Sampler, residues
@@ -34,6 +35,8 @@ _MOST_POINTS = 6
 _MOST_DRAWS = 20
 #: Sizes below those of a difference that are tried for a smaller witness.
 _MOST_SIZES = 64
+#: A side that has a value at so many T has one at every later one too.
+_FIRST_HORIZONS = 4
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,13 @@ class Scope:
         horizons: the T, ascending; statements that start at T = 1 leave out 0.
         sizes: one mapping per set of sizes; a single empty one in the scalar reading.
         scalar: the scalar reading (plain numbers instead of arrays).
+        seed: tells the random points of one evaluation apart from those of another.
     """
 
     horizons: tuple[int, ...] = HORIZONS
     sizes: tuple[tuple[tuple[str, int], ...], ...] = ((),)
     scalar: bool = True
+    seed: int = 0
 
     def words(self) -> str:
         first, last = self.horizons[0], self.horizons[-1]
@@ -74,7 +79,7 @@ def check(claim: Claim, scope: Scope) -> Verdict:
             if not there.holds:
                 return replace(there, how=(*there.how, f"where {words}"))
             verdict = replace(verdict, how=(*verdict.how, f"and where {words}"))
-        return verdict
+        return _where_defined(claim, scope, verdict) if verdict.holds else verdict
     except NotMet as error:
         reason = f"the case {error} is met by no random point, so it was not evaluated"
     except KeyError as error:
@@ -82,6 +87,43 @@ def check(claim: Claim, scope: Scope) -> Verdict:
     except ArithmeticError as error:
         reason = str(error)
     return Verdict("undecided", scope.words(), (reason,))
+
+
+def _where_defined(claim: Claim, scope: Scope, verdict: Verdict) -> Verdict:
+    """The verdict with the conditions that both sides have a value; ``refuted`` where not equal.
+
+    No random point meets a value at which a denominator vanishes: it is tried.
+    """
+    conditions: dict[str, None] = {}
+    for pole in poles(claim, getattr(claim, "program", None)):
+        if pole.claim is None:
+            conditions[pole.words] = None
+            continue
+        without = _without_value(pole.claim, scope)
+        rest = tuple(h for h in scope.horizons if h not in without)
+        if without:
+            times = "" if not rest else f" at T = {', '.join(map(str, without))}"
+            conditions[pole.words + times] = None
+        if rest:
+            there = _checked(pole.claim, replace(scope, horizons=rest))
+            if there.status == "refuted":
+                return replace(there, how=(*there.how, f"not where {pole.words}"))
+    if not conditions:
+        return verdict
+    return replace(verdict, conditions=(*verdict.conditions, *conditions))
+
+
+def _without_value(claim: Claim, scope: Scope) -> tuple[int, ...]:
+    """The T at which a claim has no value, whatever the other numbers are."""
+    found: list[int] = []
+    for horizon in scope.horizons:
+        try:
+            _first_difference(claim, replace(scope, horizons=(horizon,)), dict(scope.sizes[0]), 0)
+        except (ArithmeticError, KeyError):
+            found.append(horizon)
+        if horizon - len(found) >= _FIRST_HORIZONS:
+            break  # what has a value several times running has one from there on
+    return tuple(found)
 
 
 def _checked(claim: Claim, scope: Scope) -> Verdict:
@@ -135,9 +177,7 @@ def _error(claim: Claim, scope: Scope, sizes: Mapping[str, int]) -> float:
     sampler.draw = lambda label, shape: Degree(1)  # type: ignore[method-assign]
     left, right = claim.session(algebra, sampler)(scope.horizons[-1])
     degree = max((_top(a, b, algebra) for a, b in zip(left, right, strict=True)), default=1)
-    return error_bound(
-        max(degree, 1), algebra.calls * entries, algebra.argument, min(OTHER_PRIMES)
-    )
+    return error_bound(max(degree, 1), algebra.calls * entries, algebra.argument, min(OTHER_PRIMES))
 
 
 def _top(left: Any, right: Any, algebra: Degrees) -> int:
@@ -159,7 +199,7 @@ def _first_difference(
     """The first T at which the sides differ; None: they agree, (): nothing was compared."""
     for draw in range(_MOST_DRAWS):
         prime = OTHER_PRIMES[draw % len(OTHER_PRIMES)] if other or draw else MERSENNE_61
-        algebra = PrimeField(prime, seed=point + 1000 * draw)
+        algebra = PrimeField(prime, seed=point + 1000 * draw + 10**6 * scope.seed)
         compared = 0
         try:
             session = claim.session(algebra, Sampler(residues(algebra), sizes, scalar=scope.scalar))

@@ -76,6 +76,12 @@ class Dual(Algebra):
     def const(self, value: Fraction) -> Value:
         return Pair(self.base.const(value))
 
+    def index(self, value: Any) -> Value:
+        return Pair(self.base.index(value))
+
+    def share(self, size: Any) -> Value:
+        return Pair(self.base.share(size))
+
     def _linear(self, operation: Callable[[Value], Value], pair: Pair) -> Pair:
         tangent = None if pair.tangent is None else operation(pair.tangent)
         return Pair(operation(pair.value), tangent)

@@ -15,6 +15,7 @@ from fractions import Fraction
 from symgrad.lang.affine import T, t
 from symgrad.lang.algebra import Value
 from symgrad.lang.nodes import (
+    SCALAR,
     Cases,
     Fold,
     IndexValue,
@@ -30,14 +31,14 @@ from symgrad.lang.nodes import (
     walk,
 )
 from symgrad.lang.program import Inputs, Program
-from symgrad.lang.tape import Environment, Tape
-from symgrad.verify.axioms import Entry, entry_calls
-from symgrad.verify.dual import Calls, Dual, Pair
+from symgrad.lang.tape import Tape
+from symgrad.verify.atoms import Atoms, no_signal
+from symgrad.verify.axioms import Entry
+from symgrad.verify.dual import Dual, Pair
 from symgrad.verify.formula import FormulaClaim, FormulaSession
 from symgrad.verify.forward import Forward
+from symgrad.verify.matrix_forward import MatrixForward
 from symgrad.verify.polynomial import TooManyTerms
-from symgrad.verify.rational import RationalFunctions, generator
-from symgrad.verify.sampling import Sampler
 from symgrad.verify.verdict import Verdict
 
 _ZERO = const(0)
@@ -56,20 +57,15 @@ class StepProof:
     indices: tuple[tuple[str, int], ...]
 
     def replay(self) -> bool:
-        base = RationalFunctions(self.entries)
-        sampler = Sampler(lambda label: generator("var", label), {}, scalar=True)
-        inputs = sampler.inputs(self.claim.program, self.claim.given)
-        brought = {name: generator("tangent", name) for name in inputs.initial}
-        forward = Forward(
-            self.claim.program,
-            base,
-            inputs,
-            entries=entry_calls(self.entries, base),
-            initial_tangents=brought,
-        )
-        session = FormulaSession(self.claim, base, inputs, forward)
+        program = self.claim.program
+        atoms = Atoms(self.entries, program)
+        inputs = atoms.inputs(program, self.claim.given)
+        brought = {s.name: atoms.atom("tangent", s.name, s.shape) for s in program.states}
+        made = Forward if atoms.scalar else MatrixForward
+        forward = made(program, atoms.base, inputs, entries=atoms.calls, initial_tangents=brought)
+        session = FormulaSession(self.claim, atoms.base, inputs, forward)
         left, right = session.sides(self.horizon, dict(self.indices))
-        return base.equal(left, right)
+        return atoms.base.equal(left, right)
 
 
 def prove_step(
@@ -97,7 +93,8 @@ def prove_step(
         return Verdict(
             "undecided", scope, ("the two sides are different rational functions of the atoms",)
         )
-    return Verdict("proved", scope, (_basis(entries),), proof=proof)
+    scalar = Atoms(entries, claim.program).scalar
+    return Verdict("proved", scope, (_basis(entries, scalar=scalar),), proof=proof)
 
 
 def same_at_every_time(*sides: Node) -> bool:
@@ -107,9 +104,12 @@ def same_at_every_time(*sides: Node) -> bool:
     sums over time and signals at two unrelated times are none of that kind.
     """
     names: set[frozenset[str]] = set()
+    sizes = frozenset(n for item in walk(*sides) for side in item.shape for n in side.names)
     for side in sides:
         for item in walk(side):
-            if isinstance(item, Cases | Iverson | IndexValue | Fold):
+            if isinstance(item, Cases | Iverson | Fold):
+                return False
+            if isinstance(item, IndexValue) and not item.form.names <= sizes:
                 return False
             if isinstance(item, Power) and not item.exponent.is_const:
                 return False
@@ -118,9 +118,10 @@ def same_at_every_time(*sides: Node) -> bool:
     return len(names - {frozenset()}) <= 1
 
 
-def _basis(entries: Mapping[str, Entry]) -> str:
+def _basis(entries: Mapping[str, Entry], *, scalar: bool = True) -> str:
     used = ", ".join(f"{name}'" for name in entries)
-    basis = "identity of rational functions in the free atoms of one step"
+    of = "rational functions" if scalar else "matrix formulas, entry by entry,"
+    basis = f"identity of {of} in the free atoms of one step"
     return f"{basis}, on the proved entries {used}" if used else basis
 
 
@@ -128,13 +129,13 @@ def _basis(entries: Mapping[str, Entry]) -> str:
 class AdjointProof:
     """The adjoint identity of one step.
 
-    For any tangents, Σ_s μ_s ds_t + Σ_q seed_q dq_t = Σ_s back_s ds_{t-1} + Σ_θ term_θ dθ +
-    Σ_x λ^x_t dx_t, where μ_s is whatever comes back to state s from step t + 1. Summed
-    over t the terms with ds telescope, which proves the adjoint equations, the gradients
-    and dL/ds_0 for every T. (Griewank and Walther, section 3.2.)
+    For any tangents, Σ_s ⟨μ_s, ds_t⟩ + Σ_q ⟨seed_q, dq_t⟩ = Σ_s ⟨back_s, ds_{t-1}⟩ +
+    Σ_θ ⟨term_θ, dθ⟩ + Σ_x ⟨λ^x_t, dx_t⟩, where μ_s is whatever comes back to state s from step
+    t + 1. Summed over t the terms with ds telescope, which proves the adjoint equations, the
+    gradients and dL/ds_0 for every T. (Griewank and Walther, section 3.2.)
 
     Attributes:
-        program: the forward program, scalar reading.
+        program: the forward program.
         entries: the proved derivatives.
         equations: the adjoint equations in order, with ``mu_s`` for what comes back.
         seeds: the objective's own derivative with respect to each signal at t.
@@ -158,32 +159,33 @@ class AdjointProof:
 
     def _penalty_holds(self) -> bool:
         """The derivative of weight decay, which is no sum over time: d penalty = Σ extra dθ."""
-        base = RationalFunctions(self.entries)
-        names = {p.name for p in params_in(self.penalty)} | set(self.extra)
+        atoms = Atoms(self.entries, self.program)
+        base = atoms.base
+        shapes = {p.name: p.shape for p in (*params_in(self.penalty), *self.program.params)}
         moving = {p.name for p in self.program.params}
         pairs = {
             name: Pair(
-                generator("var", name),
-                generator("tangent", name) if name in moving else None,
+                atoms.atom("var", name, shape),
+                atoms.atom("tangent", name, shape) if name in moving else None,
             )
-            for name in names
+            for name, shape in shapes.items()
         }
         dual = Dual(base)
-        value = Tape([self.penalty], dual).run(Environment(pairs, _no_signal, {}))[0]
-        env = Environment({name: pair.value for name, pair in pairs.items()}, _no_signal, {})
+        value = Tape([self.penalty], dual).run(atoms.environment(pairs, no_signal, {}))[0]
+        values = {name: pair.value for name, pair in pairs.items()}
+        env = atoms.environment(values, no_signal, {})
         slope = base.const(Fraction(0))
         for name, piece in self.extra.items():
-            slope = slope + Tape([piece], base).run(env)[0] * generator("tangent", name)
-        return bool(dual.tangent(value).same(slope))
+            moved = atoms.atom("tangent", name, shapes[name])
+            slope = base.add(slope, atoms.inner(Tape([piece], base).run(env)[0], moved))
+        return base.equal(dual.tangent(value), slope)
 
     def _holds(self, horizon: int) -> bool:
-        base = RationalFunctions(self.entries)
-        calls = entry_calls(self.entries, base)
-        sampler = Sampler(lambda label: generator("var", label), {}, scalar=True)
-        values = sampler.inputs(self.program, self.given)
-        left: Value = generator("var", "zero") + (-generator("var", "zero"))
-        right = left
-        tangents = _AllTangents(self.program, base, calls, values)
+        atoms = Atoms(self.entries, self.program)
+        base = atoms.base
+        values = atoms.inputs(self.program, self.given)
+        left = right = base.const(Fraction(0))
+        tangents = _AllTangents(self.program, atoms, values)
         adjoints: dict[str, Value] = {}
 
         def signal(label: str, time: int) -> Value:
@@ -191,10 +193,13 @@ class AdjointProof:
                 return adjoints[label]
             return tangents.value(label, time)
 
-        mu = {f"mu_{state.name}": generator("mu", state.name) for state in self.program.states}
+        mu = {
+            f"mu_{state.name}": atoms.atom("mu", state.name, state.shape)
+            for state in self.program.states
+        }
         # T as a number, in a mean over time, is the same at every step: an atom.
-        number = {_HORIZON.name: generator("horizon")}
-        env = Environment({**values.params, **mu, **number}, signal, {"t": 1, "T": horizon})
+        number = {_HORIZON.name: atoms.atom("horizon", "", SCALAR)}
+        env = atoms.environment({**values.params, **mu, **number}, signal, {"t": 1, "T": horizon})
 
         def of(value: Node) -> Value:
             return Tape([_with_horizon(value)], base).run(env)[0]
@@ -202,39 +207,38 @@ class AdjointProof:
         for target, value in self.equations:
             adjoints[target.label] = of(value)
         for name, seed in self.seeds.items():
-            left = left + of(seed) * tangents.tangent(name, 1)
+            left = base.add(left, atoms.inner(of(seed), tangents.tangent(name, 1)))
         for state in self.program.states:
-            left = left + mu[f"mu_{state.name}"] * tangents.tangent(state.name, 1)
-            right = right + of(self.back[state.name]) * tangents.tangent(state.name, 0)
-        for name, term in self.terms.items():
-            right = right + of(term) * generator("tangent", name)
+            came, back = mu[f"mu_{state.name}"], of(self.back[state.name])
+            left = base.add(left, atoms.inner(came, tangents.tangent(state.name, 1)))
+            right = base.add(right, atoms.inner(back, tangents.tangent(state.name, 0)))
+        for theta in self.program.params:
+            if theta.name in self.terms:
+                moved = atoms.atom("tangent", theta.name, theta.shape)
+                right = base.add(right, atoms.inner(of(self.terms[theta.name]), moved))
         for name, value in self.inputs.items():
-            right = right + of(value) * tangents.tangent(name, 1)
-        return bool(left.same(right))
+            right = base.add(right, atoms.inner(of(value), tangents.tangent(name, 1)))
+        return base.equal(left, right)
 
 
 class _AllTangents:
     """One step with free tangents on every parameter, input and earlier state."""
 
-    def __init__(
-        self, program: Program, base: RationalFunctions, calls: Calls, values: Inputs
-    ) -> None:
-        dual = Dual(base, calls)
-        pairs = {
-            (name, 0): Pair(value, generator("tangent", f"{name}_0"))
-            for name, value in values.initial.items()
-        }
-        params = {
-            name: Pair(value, generator("tangent", name)) for name, value in values.params.items()
-        }
+    def __init__(self, program: Program, atoms: Atoms, values: Inputs) -> None:
+        dual = Dual(atoms.base, atoms.calls)
+
+        def moving(value: Value, label: str) -> Pair:
+            return Pair(value, atoms.atom("tangent", label, getattr(value, "shape", SCALAR)))
+
+        pairs = {(name, 0): moving(value, f"{name}_0") for name, value in values.initial.items()}
+        params = {name: moving(value, name) for name, value in values.params.items()}
 
         def signal(label: str, time: int) -> Pair:
             if (label, time) not in pairs:
-                tangent = generator("tangent", f"{label}_{time}")
-                pairs[label, time] = Pair(values.signals(label, time), tangent)
+                pairs[label, time] = moving(values.signals(label, time), f"{label}_{time}")
             return pairs[label, time]
 
-        env = Environment(params, signal, {"t": 1})
+        env = atoms.environment(params, signal, {"t": 1})
         (sweep, *_) = program.sweeps
         for equation in sweep.equations:
             pairs[equation.target.label, 1] = Tape([equation.value], dual).run(env)[0]
@@ -253,10 +257,6 @@ def _with_horizon(value: Node) -> Node:
     return transform(value, lambda item: _HORIZON if item is _NUMBER_T else item)
 
 
-def _no_signal(label: str, time: int) -> Value:
-    raise KeyError(f"{label} at {time}")
-
-
 def _one_step_only(proof: AdjointProof) -> bool:
     """Whether the pieces look at time through their signals and the bracket [t = T] alone."""
     pieces = [value for _, value in proof.equations]
@@ -265,7 +265,8 @@ def _one_step_only(proof: AdjointProof) -> bool:
     for item in walk(*pieces):
         if isinstance(item, Cases | Fold):
             return False
-        if isinstance(item, IndexValue) and item is not _NUMBER_T:
+        looks_at_time = isinstance(item, IndexValue) and item.form.names & {"t", "T"}
+        if looks_at_time and item is not _NUMBER_T:
             return False
         if isinstance(item, Power) and not item.exponent.is_const:
             return False
@@ -286,5 +287,6 @@ def prove_adjoint(proof: AdjointProof, scope: str) -> Verdict:
         return Verdict(
             "undecided", scope, ("the adjoint identity of one step does not hold as it stands",)
         )
-    how = f"adjoint identity of one step, telescoped over t; {_basis(proof.entries)}"
+    basis = _basis(proof.entries, scalar=Atoms(proof.entries, proof.program).scalar)
+    how = f"adjoint identity of one step, telescoped over t; {basis}"
     return Verdict("proved", scope, (how,), proof=proof)

@@ -72,6 +72,7 @@ class Verdict(Displayable):
         how: one line per piece of evidence.
         witness: for ``refuted``.
         proof: for ``proved``: an object that can be recomputed (``replay``).
+        conditions: where the sides have a value: ``w ≠ 1``; outside nothing is said.
     """
 
     display_kind: ClassVar[str] = "verdict"
@@ -81,11 +82,18 @@ class Verdict(Displayable):
     how: tuple[str, ...] = ()
     witness: Witness | None = None
     proof: Replayable | None = None
+    conditions: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether a document may show the equation."""
         return self.status in STRENGTH
+
+    @property
+    def whole_scope(self) -> str:
+        """The scope with the conditions."""
+        parts = [self.scope, f"where {' and '.join(self.conditions)}" if self.conditions else ""]
+        return ", ".join(part for part in parts if part)
 
     def reaches(self, least: str) -> bool:
         """At least as strong as ``least`` (``given`` counts as reached)."""
@@ -93,8 +101,8 @@ class Verdict(Displayable):
 
     def plain_text(self) -> str:
         parts: list[str] = [self.status]
-        if self.scope:
-            parts.append(f"for {self.scope}")
+        if self.whole_scope:
+            parts.append(f"for {self.whole_scope}" if self.scope else self.whole_scope)
         if self.how:
             parts.append("; ".join(self.how))
         if self.witness is not None:

@@ -96,7 +96,7 @@ class Operations(Names):
         if op.head == "transpose":
             return f"{cubes[0]}.swapaxes(0, 1)"
         if op.head == "total":
-            return f"{cubes[0]}.sum((0, 1))"
+            return f"{cubes[0]}.sum((0, 1))[None, None]"
         if op.head == "diag":
             return f"diagonal({cubes[0]})"
         if op.head == "block":

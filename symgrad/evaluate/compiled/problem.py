@@ -26,6 +26,8 @@ from symgrad.lang.affine import ONE, Affine
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 #: Makes an array of a backend's numbers from a value; the text says whose it is.
 Convert: TypeAlias = Callable[[Any, str], Array]
+#: The size of the batch among the other sizes: a size of a cell may be called B, too.
+_BATCH = "the batch B"
 
 
 @dataclass
@@ -106,12 +108,12 @@ class Arguments:
         ]
         if T is not None:
             reader.agree("T", int(T), "the argument T:", None)
-        sizes = reader.sizes
+        sizes = reader.settled()
         if "T" not in sizes:
             raise UsageError(
                 f"{self.plan.name!r} has no input whose length gives the horizon: pass T="
             )
-        horizon, batched, B = sizes.pop("T"), "B" in sizes, sizes.pop("B", 1)
+        horizon, batched, B = sizes.pop("T"), _BATCH in sizes, sizes.pop(_BATCH, 1)
         unknown = [name for name in self.plan.sizes if name not in sizes]
         if unknown:
             raise UsageError(
@@ -186,6 +188,15 @@ class _Reader:
         self.plan, self.convert = plan, convert
         self.sizes: dict[str, int] = {}
         self.origin: dict[str, str] = {}
+        #: Sizes such as n + m that were read before n and m.
+        self.waiting: list[tuple[Affine, int, str, Array, _Slot]] = []
+
+    def settled(self) -> dict[str, int]:
+        """The sizes, after those that had to wait for others were read too."""
+        waiting, self.waiting = self.waiting, []
+        for arguments in waiting:
+            self._size(*arguments)
+        return self.sizes if len(self.waiting) in (0, len(waiting)) else self.settled()
 
     def read(
         self, kind: _Kind, values: Mapping[str, Any] | None, *, optional: bool
@@ -224,7 +235,9 @@ class _Reader:
         if slot.lead:
             self.agree("T", array.shape[0], where, array)
         if batch:
-            self.agree("B", array.shape[slot.lead], where, array)
+            if array.shape[slot.lead] == 0:
+                raise UsageError(f"{where} has shape {array.shape}, a batch without a sample")
+            self.agree(_BATCH, array.shape[slot.lead], where, array)
         for axis, size in enumerate(slot.sizes, slot.lead + batch):
             self._size(size, array.shape[axis], where, array, slot)
         return array
@@ -236,12 +249,15 @@ class _Reader:
                 known = [f"{n} = {self.sizes[n]} from {self.origin[n]}" for n in size.names]
                 told = f" with {', '.join(known)}" if known else ""
                 raise UsageError(f"{where} has shape {array.shape}; it must be {slot.words}{told}")
-        elif len(size.terms) == 1:
-            name, factor = size.terms[0]
-            value, rest = divmod(number - size.const, factor)
+        elif len(unknown) == 1:
+            (name,) = unknown
+            others = sum(c * self.sizes[other] for other, c in size.terms if other != name)
+            value, rest = divmod(number - size.const - others, size.coefficient(name))
             if rest or value < 1:
                 raise UsageError(f"{where} has shape {array.shape}; it must be {slot.words}")
             self.agree(name, value, where, array)
+        else:
+            self.waiting.append((size, number, where, array, slot))
 
     def agree(self, name: str, number: int, where: str, array: Array | None) -> None:
         """Note a size, or refuse one that contradicts another argument."""

@@ -69,7 +69,9 @@ def _docstring(steps: Steps) -> list[str]:
         told += [*([] if cell.variant else [""]), f"Source: {cell.source}."]
     lines = []
     for paragraph in told:
-        lines += textwrap.wrap(_harmless(paragraph), WIDTH - 4) or [""]
+        wrapped = textwrap.wrap(_harmless(paragraph), WIDTH - 4) or [""]
+        # After the wrapping, which may end a line between the two halves of an escape.
+        lines += [line.replace("\\", "\\\\") for line in wrapped]
     lines += ["", "Equations of step t = 1..T:"]
     for equation in cell.equations:
         lines += _indented(f"{plain(equation.target)} = {plain(equation.value)}")
@@ -89,9 +91,9 @@ def _indented(text: str) -> list[str]:
 
 
 def _harmless(text: str) -> str:
-    """Text that cannot end the docstring, escape in it, or start a line of its own."""
+    """Text that cannot end the docstring, or start a line of its own."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line.replace("\\", "\\\\").replace('"', "'")
+    return line.replace('"', "'")
 
 
 def _stubs(steps: Steps) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from symgrad.errors import NotSupportedYet
 from symgrad.evaluate.export.names import quoted
 from symgrad.evaluate.export.parts import PRODUCT
 from symgrad.evaluate.export.scans import scan_backward, scan_forward
@@ -59,9 +60,17 @@ def preamble(steps: Steps, roots: list[Node], body: list[str]) -> list[str]:
     for name, read in steps.sizes.items():
         if uses(steps.size(name)):
             lines.append(f"    {steps.size(name)} = {read}")
-    first = f"initial[{quoted(steps.cell.states[0].name)}]"
+    # The scalar reading may have no state left: softmax of a single entry is 1.
+    axis = 0 if steps.cell.states else 1
+    first = "initial" if steps.cell.states else "inputs"
+    leading = [*steps.cell.states, *steps.cell.inputs][:1]
+    if not leading:
+        raise NotSupportedYet(
+            f"{steps.cell.name!r} has neither states nor inputs, so it has no batch to export"
+        )
+    first += f"[{quoted(leading[0].name)}]"
     if uses("batch"):
-        lines.append(f"    batch = {first}.shape[0]")
+        lines.append(f"    batch = {first}.shape[{axis}]")
     if uses("like"):
         lines.append(f'    like = {{"dtype": {first}.dtype, "device": {first}.device}}')
     if uses("T") and steps.cell.inputs:

@@ -1,0 +1,3 @@
+"""What users say: claimed formulas, judged."""
+
+from symgrad.judge.statement import check as check

@@ -1,0 +1,237 @@
+"""A claimed formula about a cell: is it right, for which T and sizes, and if not, where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
+
+from symgrad.adjoint import Gradient, Objective, backward
+from symgrad.cell import Cell
+from symgrad.closed import closed_form, expanded_form, forward_form
+from symgrad.closed.forms import Form
+from symgrad.closed.solutions import direct_form
+from symgrad.derivation.claiming import gradient_sum
+from symgrad.derivation.evidence import Evidence
+from symgrad.derivation.foundations import ProofParts, SameStep
+from symgrad.errors import SymgradError, UsageError
+from symgrad.lang.affine import Affine, T, as_affine, t
+from symgrad.lang.nodes import (
+    Derivative,
+    Name,
+    Node,
+    Param,
+    Signal,
+    derivative,
+    name,
+    params_in,
+    signals_in,
+    substitute_indices,
+    walk,
+)
+from symgrad.parse import parse_statement
+from symgrad.parse.formulas import Horizon
+from symgrad.parse.grammar import Syntax
+from symgrad.verify.onestep import same_at_every_time
+from symgrad.verify.polynomial import TooManyTerms
+from symgrad.verify.verdict import Verdict
+
+Times: TypeAlias = tuple[tuple[str, Affine, Affine], ...]
+
+
+def check(
+    cell: Cell,
+    statement: str | tuple[Node, Node],
+    *,
+    syntax: Syntax = "text",
+    horizon: Horizon = "ask",
+    objective: Objective | None = None,
+) -> Verdict:
+    """Judge ``left = right``: for all values of what is free in it.
+
+    Args:
+        cell: in the reading that the statement is meant in.
+        statement: a text such as ``dh_T/dw = T w^(T-1) h_0``, or both sides. Times other than
+            T are free: the statement is judged at every time at which its signals exist.
+        syntax: of a text: ``text``, as one types it and as symgrad prints it, or ``latex``.
+        horizon: what ``^T`` at a square matrix means in a text: ``power`` or ``transpose``.
+        objective: what L is, for a statement about dL/dθ.
+
+    Returns:
+        ``proved`` for all T (and sizes) where the statement is one of a step, or equals a form
+        that is proved; ``checked`` exactly in a finite scope; ``refuted`` with a witness;
+        ``undecided`` with the reason.
+
+    Raises:
+        ParseError: the text is no statement about this cell; the message has the place.
+        UsageError: L without its objective.
+    """
+    if isinstance(statement, str):
+        # The cotangent, the coefficient of weight decay.
+        extra = () if objective is None else params_in(objective.seed, objective.penalty)
+        known = [theta for theta in extra if theta not in cell.params]
+        left, right = parse_statement(statement, cell, syntax=syntax, extra=known, horizon=horizon)
+    else:
+        left, right = statement
+    about_loss = any(isinstance(item, Name) and item is name("L") for item in walk(left, right))
+    if about_loss and objective is None:
+        raise UsageError(
+            "the statement is about L; say what L is: objective=symgrad.loss(cell), or "
+            "symgrad.final(cell, 'h')"
+        )
+    return _Claim(cell, left, right, objective).verdict()
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """Both sides, and what they are about."""
+
+    cell: Cell
+    left: Node
+    right: Node
+    objective: Objective | None
+
+    def verdict(self) -> Verdict:
+        evidence = Evidence(self.cell)
+        times, first = self.times(), self.first()
+        gradient = None if self.objective is None else backward(self.cell, self.objective)
+        if gradient is not None:
+            return self._about_loss(evidence, gradient, times, max(first, gradient.first_horizon))
+        span = self._span()
+        if span is not None:
+            letter, gap = span
+            return evidence.one_step(
+                self.left,
+                self.right,
+                times=times,
+                horizon=gap,
+                indices={letter: gap} if letter != "T" else {},
+                scope=f"all {letter} ≥ {gap}",
+                first=max(first, gap) if letter == "T" else first,
+            )
+        checked = evidence.formula(self.left, self.right, times=times, first=first)
+        if not checked.holds:
+            return checked
+        return self._with_proof(evidence, checked, first)
+
+    def _about_loss(
+        self, evidence: Evidence, gradient: Gradient, times: Times, first: int
+    ) -> Verdict:
+        found = evidence.adjoint(gradient, self.left, self.right, times, first)
+        wrt = self.left.wrt if isinstance(self.left, Derivative) else None
+        if found.status != "checked" or not isinstance(wrt, Param) or times:
+            return found
+        known = gradient_sum(gradient, wrt.name)
+        if not _same(known, self.right):
+            return found
+        left = derivative("gradient", name("L"), wrt)
+        proof = evidence.adjoint(gradient, left, known, (), gradient.first_horizon)
+        return found if proof.status != "proved" else _through(proof, known, self.right)
+
+    def _with_proof(self, evidence: Evidence, checked: Verdict, first: int) -> Verdict:
+        """The proof of a derived form that has the same normal form."""
+        for form in self._at_horizon()._known():
+            if not _same(form.full, self._at_horizon().right):
+                continue
+            known = evidence.form(form)
+            if known.status == "proved" and form.first_horizon <= first:
+                found = _through(known, form.full, self._at_horizon().right)
+                moved = self._at_horizon() is not self
+                scope = found.scope.replace("T", "t") if moved else found.scope
+                return replace(found, scope=scope, conditions=checked.conditions)
+        return checked
+
+    def _at_horizon(self) -> _Claim:
+        """The same about T instead of t, where T does not occur."""
+        sides = (self.left, self.right)
+        names = {letter for item in signals_in(*sides) for letter in item.time.names}
+        if "t" not in names or "T" in names:
+            return self
+        left, right = (substitute_indices(side, {"t": T}) for side in sides)
+        return replace(self, left=left, right=right)
+
+    def _known(self) -> Iterator[Form]:
+        """What symgrad derives for the left side."""
+        left = self.left
+        of, wrt = (left.of, left.wrt) if isinstance(left, Derivative) else (left, None)
+        if not isinstance(of, Signal) or of.time != T:
+            return
+        if isinstance(left, Derivative) and left.kind != "total":
+            return
+        derived: list[Callable[[], Form]] = [
+            partial(f, self.cell, of.at(t)) if f is direct_form else partial(f, self.cell, of)
+            for f in (forward_form, direct_form)
+        ]
+        if wrt is not None:
+            derived = [partial(f, self.cell, of, wrt) for f in (expanded_form, closed_form)]
+        for derive in derived:
+            try:
+                yield derive()
+            except SymgradError:
+                continue  # no such form
+
+    # ---- times ----
+
+    def _signals(self) -> list[Signal]:
+        return [s for s in signals_in(self.left, self.right) if not s.adjoint]
+
+    def _earliest(self, item: Signal) -> int:
+        return 0 if self.cell.is_state(item.name) else 1
+
+    def times(self) -> Times:
+        """The free times with their ranges: t, then k up to it."""
+        bound = {node.index for node in walk(self.left, self.right) if hasattr(node, "index")}
+        free = dict.fromkeys(
+            letter
+            for item in self._signals()
+            for letter in sorted(item.time.names)
+            if letter != "T" and letter not in bound
+        )
+        found: list[tuple[str, Affine, Affine]] = []
+        last = T
+        for letter in sorted(free, key=lambda letter: "tkji".find(letter)):
+            mine = [s for s in self._signals() if s.time.names == {letter}]
+            low = max((self._earliest(s) - s.time.const for s in mine), default=0)
+            high = max((s.time.const for s in mine), default=0)
+            found.append((letter, as_affine(max(low, 0)), last - max(high, 0)))
+            last = Affine(((letter, 1),))
+        return tuple(found)
+
+    def first(self) -> int:
+        """The smallest T at which every signal exists."""
+        at_end = [s for s in self._signals() if s.time.names == {"T"}]
+        numbers = [s.time.const for s in self._signals() if s.time.is_const]
+        low = max((self._earliest(s) - s.time.const for s in at_end), default=0)
+        return max([low, *numbers, 0])
+
+    def _span(self) -> tuple[str, int] | None:
+        """The letter of a statement of one or a few steps, and how many these are."""
+        letters = {letter for item in self._signals() for letter in item.time.names}
+        if len(letters) != 1 or not same_at_every_time(self.left, self.right):
+            return None
+        if any(item.time.is_const for item in self._signals()):
+            return None
+        (letter,) = letters
+        if isinstance(self.left, Derivative) and not isinstance(self.left.wrt, Signal):
+            return None
+        later = max(item.time.const for item in self._signals())
+        gap = max(self._earliest(item) - item.time.const for item in self._signals())
+        return (letter, gap) if later <= 0 and gap >= 1 else None
+
+
+def _same(known: Node, claimed: Node) -> bool:
+    if known.shape != claimed.shape:
+        return False
+    try:
+        return SameStep(known, claimed).replay()
+    except TooManyTerms:
+        return False
+
+
+def _through(proof: Verdict, known: Node, claimed: Node) -> Verdict:
+    """The proof of a derived formula with the identity that takes it to the claimed one."""
+    if known is claimed or proof.proof is None:
+        return proof
+    parts = ProofParts((proof.proof, SameStep(known, claimed)))
+    return replace(proof, how=(*proof.how, "equal to it by normal forms"), proof=parts)

@@ -1,0 +1,76 @@
+"""Formulas that divide: where they have no value is said, and what is there is tried."""
+
+from __future__ import annotations
+
+import pytest
+
+from symgrad.cells import CATALOGUE
+from symgrad.derivation.evidence import Evidence
+from symgrad.lang.nodes import const, param
+from symgrad.ops import exp, sigma, softplus, sqrt
+from symgrad.parse import parse_statement
+from symgrad.verify.domain import divisors, is_positive
+from symgrad.verify.verdict import Verdict
+
+LINEAR = CATALOGUE["linear"].scalar()
+LSTM = CATALOGUE["lstm"].scalar()
+
+
+def judge(text: str) -> Verdict:
+    syntax = "latex" if "\\" in text else "text"
+    return Evidence(LINEAR).formula(*parse_statement(text, LINEAR, syntax=syntax))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "conditions"),
+    [
+        ("h_T = w^T h_0", ()),
+        ("dh_T/dw = T w^{T-1} h_0", ("w ≠ 0 at T = 0",)),
+        ("h_T = w^{T+1} h_0 / w", ("w ≠ 0",)),
+        ("dh_T/dw = T h_T / w", ("w ≠ 0",)),
+        (r"\sum_{k=0}^{T} w^k = (w^{T+1} - 1)/(w - 1)", ("w ≠ 1",)),
+        (r"\sum_{k=0}^{T} w^k = \frac{2 w^{T+1} - 2}{2 w - 2}", ("w ≠ 1",)),
+        (r"\sum_{k=0}^{T} w^k = \frac{1 - w^{T+1}}{(1 - w)}", ("w ≠ 1",)),
+        (r"h_T = w^T h_0 \frac{3 w + 1}{3 w + 1}", ("w ≠ -1/3",)),
+        ("h_T = (w^2 - 1) w^T h_0/(w^2 - 1)", ("w^2 - 1 ≠ 0",)),
+        ("h_T = w^T h_0 (1 + w^2)/(w^2 + 1)", ()),
+    ],
+)
+def test_conditions_are_stated(text: str, conditions: tuple[str, ...]) -> None:
+    verdict = judge(text)
+    assert verdict.status == "checked"
+    assert verdict.conditions == conditions
+    for words in conditions:
+        assert words in str(verdict)
+
+
+def test_a_branch_at_the_value_where_a_denominator_vanishes() -> None:
+    rows = r"{value} & w = 1 \\ \frac{{w^{{T+1}} - 1}}{{w - 1}} & \text{{otherwise}}"
+    for value, status in (("T + 1", "checked"), ("T", "refuted")):
+        cases = rf"\begin{{cases}} {rows.format(value=value)} \end{{cases}}"
+        verdict = judge(rf"\sum_{{k=0}}^{{T}} w^k = {cases}")
+        assert verdict.status == status
+        assert verdict.conditions == ()
+
+
+def test_functions_that_are_positive_need_no_condition() -> None:
+    w, b = param("w"), param("b")
+    for node in (exp(w), 1 + exp(-w), sigma(w) + softplus(b), 1 + w * w, sqrt(1 + w**2), const(2)):
+        assert is_positive(node)
+    for node in (w, 1 + w, w * w, exp(w) - 1, sqrt(w), w**2, const(0), const(-1)):
+        assert not is_positive(node)
+
+
+def test_sigma_written_out_needs_no_condition() -> None:
+    z = "w_f x_T + u_f h_{T-1} + b_f"
+    text = f"f_T = exp({z})/(1 + exp({z}))"
+    left, right = parse_statement(text, LSTM)
+    verdict = Evidence(LSTM).formula(left, right, first=1)
+    assert verdict.status == "checked"
+    assert verdict.conditions == ()
+
+
+def test_factors_are_listed_singly() -> None:
+    w, b = param("w"), param("b")
+    found = divisors(1 / ((w - 1) ** 2 * b * 3) + w**-1)
+    assert set(found) == {w - 1, b, w}
