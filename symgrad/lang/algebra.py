@@ -17,6 +17,7 @@ import mpmath
 import numpy as np
 
 from symgrad.errors import OutsideDomain
+from symgrad.lang.float_functions import logsumexp, sigmoid, softmax, softplus
 
 Value = Any
 
@@ -317,38 +318,6 @@ def some_function(functions: Any, name: str, order: int, value: Any) -> Any:
     return sign * turned + functions.exp(value / 2) / 2**order
 
 
-def _softplus(value: Value) -> Value:
-    # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): exp never overflows.
-    positive = np.real(value) >= 0
-    return np.where(positive, value, 0) + _log1p(np.exp(np.where(positive, -value, value)))
-
-
-def _log1p(value: Value) -> Value:
-    """log(1 + z); NumPy's own loses the real part of small complex numbers."""
-    if not np.iscomplexobj(value):
-        return np.log1p(value)
-    real, imag = np.real(value), np.imag(value)
-    return np.log1p(real * (2 + real) + imag**2) / 2 + 1j * np.arctan2(imag, 1 + real)
-
-
-def _softmax(value: Value) -> Value:
-    shifted = np.exp(value - np.max(np.real(value), axis=(-1, -2), keepdims=True))
-    return shifted / shifted.sum(axis=(-1, -2), keepdims=True)
-
-
-def _logsumexp(value: Value) -> Value:
-    largest = np.max(np.real(value), axis=(-1, -2), keepdims=True)
-    return largest + np.log(np.exp(value - largest).sum(axis=(-1, -2), keepdims=True))
-
-
-def _sigmoid(value: Value) -> Value:
-    # Both branches of the textbook's stable form: exp never overflows. The sign is that of
-    # the real part and never 0, else the complex step along a real part of 0 is lost.
-    positive = np.real(value) >= 0
-    small = np.exp(np.where(positive, -value, value))
-    return np.where(positive, 1 / (1 + small), small / (1 + small))[()]
-
-
 class Floats(Algebra):
     """NumPy numbers: real or complex, vectorised over leading batch axes."""
 
@@ -356,10 +325,10 @@ class Floats(Algebra):
         self.dtype = np.dtype(dtype)
         self.direct = {
             "tanh": np.tanh,
-            "sigma": _sigmoid,
-            "softplus": _softplus,
-            "softmax": _softmax,
-            "logsumexp": _logsumexp,
+            "sigma": sigmoid,
+            "softplus": softplus,
+            "softmax": softmax,
+            "logsumexp": logsumexp,
         }
 
     def const(self, value: Fraction) -> Value:
