@@ -18,6 +18,8 @@ import numpy as np
 
 from symgrad.lang.algebra import MERSENNE_61, PrimeField
 from symgrad.verify.degree import Degree, Degrees, error_bound
+from symgrad.verify.related_check import Place, related
+from symgrad.verify.relations import using
 from symgrad.verify.reproduce import reproducible
 from symgrad.verify.sampling import Claim as Claim
 from symgrad.verify.sampling import Sampler, residues
@@ -109,14 +111,32 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
             if found == ():
                 return Verdict("undecided", scope.words(), ("there is no time to evaluate it at",))
             if found is not None:
-                return _refuted(claim, scope, found[0], sizes)
-    return Verdict(
-        "checked",
-        scope.words(),
-        (
-            f"exact evaluation modulo 2^61 - 1 at {points} random point{'s' * (points > 1)}, "
-            f"error probability below 2^{_ceil_log(worst)}",
-        ),
+                verdict = _refuted(claim, scope, found[0], sizes)
+                return verdict if verdict.witness else _with_relations(claim, scope, verdict)
+    return Verdict("checked", scope.words(), (_evidence(points, worst),))
+
+
+def _with_relations(claim: Claim, scope: Scope, before: Verdict) -> Verdict:
+    """What is known once declared relations between calls are used."""
+    try:
+        found = related(
+            claim, scope.horizons, scope.sizes, scalar=scope.scalar, least=LARGEST_ERROR
+        )
+    except ArithmeticError:
+        return before
+    if found is None:
+        return before
+    if isinstance(found, Place):
+        later = _refuted(claim, scope, found.horizon, found.sizes)
+        return later if later.witness else before
+    how = _evidence(found.points, found.error)
+    return Verdict("checked", scope.words(), (how, *using(found.relations)))
+
+
+def _evidence(points: int, error: float) -> str:
+    return (
+        f"exact evaluation modulo 2^61 - 1 at {points} random point{'s' * (points > 1)}, "
+        f"error probability below 2^{_ceil_log(error)}"
     )
 
 

@@ -9,7 +9,7 @@ unrolled further than two steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symgrad.lang.affine import T, t
@@ -37,6 +37,8 @@ from symgrad.verify.formula import FormulaClaim, FormulaSession
 from symgrad.verify.forward import Forward
 from symgrad.verify.polynomial import TooManyTerms
 from symgrad.verify.rational import RationalFunctions, generator
+from symgrad.verify.related_functions import NAMES, with_relations
+from symgrad.verify.relations import Relation, using
 from symgrad.verify.sampling import Sampler
 from symgrad.verify.verdict import Verdict
 
@@ -48,15 +50,30 @@ _HORIZON = param("#T")
 
 @dataclass(frozen=True)
 class StepProof:
-    """A one-step identity and what it rests on; ``replay`` decides it anew."""
+    """A one-step identity and what it rests on; ``replay`` decides it anew.
+
+    ``related``: calls are not free atoms but related as ``relations`` declares.
+    """
 
     claim: FormulaClaim
     entries: Mapping[str, Entry]
     horizon: int
     indices: tuple[tuple[str, int], ...]
+    related: bool = False
 
     def replay(self) -> bool:
-        base = RationalFunctions(self.entries)
+        if self.related:
+            return self.relations() is not None
+        return self.holds(RationalFunctions(self.entries), self.entries)
+
+    def relations(self) -> tuple[Relation, ...] | None:
+        """The relations between calls with which it holds; None where it does not."""
+        entries = {name: entry for name, entry in self.entries.items() if name in NAMES}
+        base = with_relations(lambda arithmetic: self.holds(arithmetic, entries))
+        return None if base is None else base.relations()
+
+    def holds(self, base: RationalFunctions, entries: Mapping[str, Entry]) -> bool:
+        """Whether both sides are equal in an arithmetic; other functions by definition."""
         sampler = Sampler(lambda label: generator("var", label), {}, scalar=True)
         inputs = sampler.inputs(self.claim.program, self.claim.given)
         brought = {name: generator("tangent", name) for name in inputs.initial}
@@ -64,7 +81,7 @@ class StepProof:
             self.claim.program,
             base,
             inputs,
-            entries=entry_calls(self.entries, base),
+            entries=entry_calls(entries, base),
             initial_tangents=brought,
         )
         session = FormulaSession(self.claim, base, inputs, forward)
@@ -93,11 +110,16 @@ def prove_step(
     except KeyError as error:
         # A signal after the last step, or one that no run has a value of.
         return Verdict("undecided", scope, (f"the statement leaves its run: {error.args[0]}",))
-    if not same:
+    if same:
+        return Verdict("proved", scope, (_basis(entries),), proof=proof)
+    proof = replace(proof, related=True)
+    relations = proof.relations()
+    if relations is None:
         return Verdict(
             "undecided", scope, ("the two sides are different rational functions of the atoms",)
         )
-    return Verdict("proved", scope, (_basis(entries),), proof=proof)
+    how = "; ".join((_basis(entries), *using(relations)))
+    return Verdict("proved", scope, (how,), proof=proof)
 
 
 def same_at_every_time(*sides: Node) -> bool:
