@@ -18,6 +18,7 @@ import numpy as np
 
 from symgrad.lang.algebra import MERSENNE_61, PrimeField
 from symgrad.verify.degree import Degree, Degrees, error_bound
+from symgrad.verify.kinks import at_kink
 from symgrad.verify.related_check import Place, related
 from symgrad.verify.relations import using
 from symgrad.verify.reproduce import reproducible
@@ -128,9 +129,17 @@ def _with_relations(claim: Claim, scope: Scope, before: Verdict) -> Verdict:
         return before
     if isinstance(found, Place):
         later = _refuted(claim, scope, found.horizon, found.sizes)
-        return later if later.witness else before
+        return later if later.witness else _only_at_kink(claim, scope, found) or before
     how = _evidence(found.points, found.error)
     return Verdict("checked", scope.words(), (how, *using(found.relations)))
+
+
+def _only_at_kink(claim: Claim, scope: Scope, place: Place) -> Verdict | None:
+    at_place = at_kink(claim, place.horizon, dict(place.sizes), scalar=scope.scalar)
+    if at_place is None:
+        return None
+    shown = reproducible(claim, *at_place, scalar=scope.scalar)
+    return Verdict("refuted", scope.words(), ("exact, at a kink with its convention",), shown)
 
 
 def _evidence(points: int, error: float) -> str:

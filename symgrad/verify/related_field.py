@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.lang.algebra import MERSENNE_61, Algebra, at_kink
-from symgrad.verify.related_values import Key, Ring, Value
+from symgrad.lang.algebra import MERSENNE_61, Algebra, at_kink, is_array
+from symgrad.verify.related_values import Key, Rational, Ring, Value
 from symgrad.verify.relations import Relation, Uses
 
 #: exp(q a) is a power of one random number if 12 q is an integer.
@@ -55,6 +55,9 @@ class RelatedField(Algebra):
 
     def inverse(self, value: Any) -> Any:
         return self.map(self.ring.inverse, value)
+
+    def diagonal(self, value: Any) -> Any:
+        return value * self.eye(value.shape[-2]) if is_array(value) else value
 
     def number(self, residue: int) -> Value:
         """A random number as a value."""
@@ -115,13 +118,13 @@ class RelatedField(Algebra):
         residue, power, factor = 1, 0, self.ring.constant(Fraction(1))
         for key, q in value.parts.items():
             known = self._logarithms.get(key[1]) if not key[0] else None
-            if known is not None and q.denominator == 1 and abs(q) <= MOST_POWER:
+            if known is not None and q.denominator == 1 and -MOST_POWER <= q <= MOST_POWER:
                 self.uses.note(known[1])
                 base = known[0] if q > 0 else self.ring.inverse(known[0])
                 for _ in range(abs(q.numerator)):
                     factor = factor * base
                 continue
-            self.uses.exp(key, q, call)
+            self.uses.exp(key, Fraction(q), call)
             unit, exponent = self._unit(key, q)
             power += abs(exponent)
             residue = residue * pow(unit, exponent, self.prime) % self.prime
@@ -131,7 +134,7 @@ class RelatedField(Algebra):
             self._exponents.setdefault(pow(residue, -1, self.prime), -value)
         return self.number(residue) * factor
 
-    def _unit(self, key: Key, q: Fraction) -> tuple[int, int]:
+    def _unit(self, key: Key, q: Rational) -> tuple[int, int]:
         """exp(q · key) as a random number and its exponent."""
         root = _ROOT if _ROOT % q.denominator == 0 else q.denominator
         known = self._units.get((key, root))
@@ -200,20 +203,27 @@ class RelatedField(Algebra):
         sign, canonical = self._directed(value)
         if canonical.parts.keys() == {_ONE}:
             return self.ring.constant(Fraction(int(sign > 0)))
-        scale = min(canonical.parts.items())[1]
+        scale = Fraction(min(canonical.parts.items())[1])
         canonical = canonical * self.ring.constant(1 / scale)
         self.uses.turned(called, canonical.signature, sign, scale)
+        # s is 0 at the kink and d is 1 there alone: step_a(c) = s + a d, for -c its mirror image.
+        # Without a convention the kink does not matter.
+        s = self._idempotent("step", canonical)
         if sign < 0:
-            at_zero = None if at_zero is None else 1 - at_zero
-        if at_zero == _HALF:
-            # Neither 0 nor 1 at the kink: nothing is known of its square.
-            found = self._atom(("step_half", canonical.signature))
-        else:
-            key = ("step", at_zero, canonical.signature)
-            if key not in self._generators:
-                self._generators[key] = self.ring.generator(None)
-            found = self._generators[key]
-        return found if sign > 0 else self.ring.constant(Fraction(1)) - found
+            s = self.ring.constant(Fraction(1)) - s
+        weight = at_zero or Fraction(0)
+        weight = weight if sign > 0 or at_zero is None else weight - 1
+        return s + self._at_kink(canonical) * self.ring.constant(weight) if weight else s
+
+    def _idempotent(self, kind: str, argument: Value, apart_from: Value | None = None) -> Value:
+        key = (kind, argument.signature)
+        if key not in self._generators:
+            self._generators[key] = self.ring.generator(None, apart_from=apart_from)
+        return self._generators[key]
+
+    def _at_kink(self, argument: Value) -> Value:
+        """1 where the argument is 0, and 0 elsewhere."""
+        return self._idempotent("kink", argument, self._idempotent("step", argument))
 
     @staticmethod
     def _directed(value: Value) -> tuple[int, Value]:

@@ -65,7 +65,7 @@ class RelatedFunctions(RationalFunctions):
         self._logarithms: list[tuple[Ratio, Ratio]] = []
         self._softplus: list[Ratio] = []
         self._roots: list[tuple[Ratio, Atom]] = []
-        self._steps: list[tuple[Ratio, dict[object, Atom]]] = []
+        self._steps: list[Ratio] = []
 
     def relations(self) -> tuple[Relation, ...]:
         """The relations that were used so far."""
@@ -94,9 +94,11 @@ class RelatedFunctions(RationalFunctions):
         """Whether it is zero once squares of roots and steps are reduced, the latest first."""
         for square, atom in reversed(self._roots):
             poly = self._without_squares(poly, atom, square)
-        for _, atoms in self._steps:
-            for atom in atoms.values():
-                poly = self._idempotent(poly, atom)
+        for index, _ in enumerate(self._steps):
+            step, kink = Atom("step", (index,)), Atom("kink", (index,))
+            poly = self._idempotent(self._idempotent(poly, step), kink)
+            both = [m for m in poly.terms if _exponent(m, step) > 0 and _exponent(m, kink) > 0]
+            poly = Poly({mono: c for mono, c in poly.terms.items() if mono not in both})
         return poly.is_zero
 
     def _without_squares(self, poly: Poly, atom: Atom, square: Ratio) -> Poly:
@@ -125,6 +127,8 @@ class RelatedFunctions(RationalFunctions):
     def _multiple(self, value: Ratio, of: Ratio) -> Fraction | None:
         """The rational q with value = q · of, if there is one."""
         left, right = value.over * of.under, of.over * value.under
+        if right.is_zero:
+            return None
         mono = next(iter(right.terms))
         factor = left.terms.get(mono, Fraction(0)) / right.terms[mono]
         return factor if factor and (left - right.scale(factor)).is_zero else None
@@ -230,7 +234,7 @@ class RelatedFunctions(RationalFunctions):
             if self._same(of, known):
                 return atom
             if self._same(inverse, known):
-                self.uses.note("log inverse")
+                self.uses.note("log negative")
                 return -atom
         return self._new_logarithm(of)
 
@@ -298,21 +302,20 @@ class RelatedFunctions(RationalFunctions):
         self.uses.turned(called, index, 1 if factor > 0 else -1, abs(factor))
         given = at_zero if convention is ... else convention
         self.uses.kink(index, given, value=called == "relu")
-        if factor < 0 and at_zero is not None:
-            at_zero = 1 - at_zero
-        if at_zero == _HALF:
-            found = generator("step_half", index)
-        else:
-            atom = self._steps[index][1].setdefault(at_zero, Atom("step", (index, at_zero)))
-            found = Ratio(Poly.atom(atom), _ONE.over)
-        return found if factor > 0 else _ONE + (-found)
+        # s is 0 at the kink and d is 1 there alone: step_a(c) = s + a d, for -c its mirror image.
+        # Without a convention the kink does not matter.
+        s, d = (Ratio(Poly.atom(Atom(kind, (index,))), _ONE.over) for kind in ("step", "kink"))
+        s = s if factor > 0 else _ONE + (-s)
+        weight = at_zero or Fraction(0)
+        weight = weight if factor > 0 or at_zero is None else weight - 1
+        return s + Ratio(d.over.scale(weight), _ONE.over) if weight else s
 
     def _direction(self, value: Ratio) -> tuple[int, Fraction]:
-        for index, (known, _) in enumerate(self._steps):
+        for index, known in enumerate(self._steps):
             factor = self._multiple(value, known)
             if factor is not None:
                 return index, factor
-        self._steps.append((value, {}))
+        self._steps.append(value)
         return len(self._steps) - 1, Fraction(1)
 
 

@@ -19,6 +19,8 @@ Key = tuple[Generators, int]
 
 #: Products of generators in one value; more are no longer worth it.
 MOST_PRODUCTS = 32
+#: A rational factor: whole ones are int, which is several times as fast.
+Rational = int | Fraction
 _LARGE = 1 << 48
 _NONE: Generators = ()
 
@@ -32,12 +34,14 @@ class Value:
 
     __slots__ = ("parts", "ring")
 
-    def __init__(self, ring: Ring, parts: dict[Key, Fraction]) -> None:
+    def __init__(self, ring: Ring, parts: dict[Key, Rational]) -> None:
         self.ring = ring
         self.parts = parts
 
+    # NotImplemented beside an array: NumPy then goes through its entries.
+
     def __add__(self, other: Value) -> Value:
-        return self.ring.add(self, other)
+        return self.ring.add(self, other) if isinstance(other, Value) else NotImplemented
 
     def __neg__(self) -> Value:
         return Value(self.ring, {key: -q for key, q in self.parts.items()})
@@ -46,7 +50,7 @@ class Value:
         return self.ring.add(self, -other)
 
     def __mul__(self, other: Value) -> Value:
-        return self.ring.mul(self, other)
+        return self.ring.mul(self, other) if isinstance(other, Value) else NotImplemented
 
     def residues(self) -> dict[Generators, int]:
         """The value as residues, one for each product of generators, zeros left out."""
@@ -78,6 +82,7 @@ class Ring:
         width: how many summands without a generator in common a value keeps; a longer
             sum becomes one residue.
         squares: for each generator what its square is; None for itself (a step).
+        exclusive: pairs of generators whose product is zero.
         compared: pairs of summands that were found different, for the error bound.
         most_generators: how many generators a denominator had at most.
         squared_roots, squared_steps: whether any was multiplied with itself.
@@ -86,24 +91,30 @@ class Ring:
     prime: int
     width: int
     squares: list[Value | None] = field(default_factory=list)
+    exclusive: list[set[int]] = field(default_factory=list)
     compared: int = 0
     most_generators: int = 0
     squared_roots: bool = False
     squared_steps: bool = False
 
     def constant(self, value: Fraction) -> Value:
-        return Value(self, {(_NONE, 1): Fraction(value)} if value else {})
+        return Value(self, {(_NONE, 1): _whole(value)} if value else {})
 
     def number(self, residue: int) -> Value:
         """A residue as a summand of its own."""
-        return self._made({}, [((_NONE, residue % self.prime), Fraction(1))])
+        residue %= self.prime
+        return self._single(_NONE, residue, 1) if residue else Value(self, {})
 
-    def generator(self, square: Value | None) -> Value:
-        """A new quadratic generator."""
+    def generator(self, square: Value | None, *, apart_from: Value | None = None) -> Value:
+        """A new quadratic generator; its product with ``apart_from``, another one, is zero."""
         self.squares.append(square)
-        return Value(self, {((len(self.squares) - 1,), 1): Fraction(1)})
+        index = len(self.squares) - 1
+        if apart_from is not None:
+            (((other,), _),) = apart_from.parts
+            self.exclusive.append({other, index})
+        return Value(self, {((index,), 1): 1})
 
-    def residue(self, q: Fraction) -> int:
+    def residue(self, q: Rational) -> int:
         if q.denominator == 1:
             return q.numerator % self.prime
         return q.numerator * pow(q.denominator, -1, self.prime) % self.prime
@@ -111,19 +122,32 @@ class Ring:
     def add(self, left: Value, right: Value) -> Value:
         if not left.parts or not right.parts:
             return left if left.parts else right
+        if self.width == 1 and len(left.parts) == len(right.parts) == 1:
+            (((g, m), q),) = left.parts.items()
+            (((h, n), r),) = right.parts.items()
+            if not g and not h and m != n:
+                return self.number(self.residue(q) * m + self.residue(r) * n)
         return self._made(left.parts, list(right.parts.items()))
 
     def mul(self, left: Value, right: Value) -> Value:
-        found: list[tuple[Key, Fraction]] = []
+        if len(left.parts) == len(right.parts) == 1:
+            # By far the most frequent case.
+            (((g, m), q),) = left.parts.items()
+            (((h, n), r),) = right.parts.items()
+            if not g or not h:
+                return self._single(g or h, m * n % self.prime, q * r)
+        found: list[tuple[Key, Rational]] = []
         more: list[Value] = []
         for (g, m), q in left.parts.items():
             for (h, n), r in right.parts.items():
-                shared = set(g) & set(h) if g and h else None
-                if not shared:
-                    found.append(((tuple(sorted(g + h)) if g and h else g or h, m * n), q * r))
+                if not g or not h:
+                    found.append(((g or h, m * n), q * r))
                     continue
-                part = self._made({}, [((tuple(sorted({*g, *h})), m * n), q * r)])
-                more.append(self._reduced(part, shared))
+                both, shared = {*g, *h}, {*g} & {*h}
+                if any(pair <= both for pair in self.exclusive):
+                    continue
+                part = self._made({}, [((tuple(sorted(both)), m * n), q * r)])
+                more.append(self._reduced(part, shared) if shared else part)
         total = self._made({}, found)
         for part in more:
             total = self.add(total, part)
@@ -162,7 +186,7 @@ class Ring:
         with_it = {key: q for key, q in value.parts.items() if last in key[0]}
         slope = self._without(Value(self, with_it), last)
         rest = Value(self, {key: q for key, q in value.parts.items() if key not in with_it})
-        own = Value(self, {((last,), 1): Fraction(1)})
+        own = Value(self, {((last,), 1): 1})
         square = self.squares[last]
         if square is None:
             # 1/(a + b s) = 1/a + (1/(a + b) - 1/a) s
@@ -176,20 +200,27 @@ class Ring:
         if len(value.parts) == 1:
             (((_, m), q),) = value.parts.items()
             inverse = pow(m, -1, self.prime)
-            return self._made({}, [((_NONE, inverse), 1 / q)])
+            return self._made({}, [((_NONE, inverse), _whole(1 / Fraction(q)))])
         residue = value.residue
         if not residue:
             raise ZeroDivisionError("a denominator vanishes at this random point")
         return self.number(pow(residue, -1, self.prime))
 
-    def _made(self, known: dict[Key, Fraction], more: list[tuple[Key, Fraction]]) -> Value:
+    def _single(self, generators: Generators, m: int, q: Rational) -> Value:
+        if abs(q.numerator) > _LARGE or q.denominator > _LARGE:
+            m, q = self.residue(q) * m % self.prime, 1
+        if m > self.prime // 2:
+            m, q = self.prime - m, -q
+        return Value(self, {(generators, m): q})
+
+    def _made(self, known: dict[Key, Rational], more: list[tuple[Key, Rational]]) -> Value:
         """A sum with canonical keys, not too many of them."""
         prime, half = self.prime, self.prime // 2
         parts = dict(known)
         for (generators, m), q in more:
             m %= prime
             if abs(q.numerator) > _LARGE or q.denominator > _LARGE:
-                m, q = self.residue(q) * m % prime, Fraction(1)
+                m, q = self.residue(q) * m % prime, 1
             if m > half:
                 m, q = prime - m, -q
             key = (generators, m)
@@ -218,5 +249,9 @@ class Ring:
         for generators, m in value.residues().items():
             if generators in wide:
                 sign = 1 if m <= half else -1
-                parts[generators, m if m <= half else self.prime - m] = Fraction(sign)
+                parts[generators, m if m <= half else self.prime - m] = sign
         return Value(self, parts)
+
+
+def _whole(q: Fraction) -> Rational:
+    return q.numerator if q.denominator == 1 else q

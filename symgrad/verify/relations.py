@@ -69,7 +69,7 @@ _DECLARED = (
     ),
     _axiom("log exp", "log(exp(x)) = x", "log is the inverse of exp"),
     _axiom("exp log", "exp(log(x)) = x", "log is the inverse of exp", "x > 0"),
-    Relation("log inverse", "log(1/x) = -log(x)", "exp(-log(x)) = 1/x", "x > 0"),
+    Relation("log negative", "log(1/x) = -log(x)", "exp(-log(x)) = 1/x", "x > 0"),
     Relation("softplus exp", "softplus(x) = log(1 + exp(x))", "the definition of softplus"),
     Relation(
         "softplus negative",
@@ -94,6 +94,7 @@ _DECLARED = (
     _axiom("step multiple", "step(3 x) = step(x)", "q x > 0 where x > 0, for rational q > 0"),
     Relation("relu negative", "relu(-x) = relu(x) - x", "relu(x) = x step(x), also at 0"),
     Relation("relu multiple", "relu(3 x) = 3 relu(x)", "relu(x) = x step(x), for rational q > 0"),
+    _axiom("step value", "step(x) = step_0(x)", "conventions differ at 0 alone", "x ≠ 0"),
     _axiom("relu value", "relu_0(x) = relu_1(x)", "x s(x) is 0 at 0, whatever s is there"),
 )
 
@@ -133,9 +134,12 @@ class Uses:
     def kink(self, key: object, at_zero: Fraction | None, *, value: bool) -> None:
         """A step of a convention, or the value of a relu of one."""
         known = self._kinks.setdefault(key, set())
+        for other_value, other in known:
+            if other != at_zero and (value or other_value):
+                self.note("relu value")
+            elif other != at_zero and None in (other, at_zero):
+                self.note("step value")
         known.add((value, at_zero))
-        if len({convention for _, convention in known}) > 1 and any(v for v, _ in known):
-            self.note("relu value")
 
     def exp(self, key: object, factor: Fraction, call: Call) -> None:
         """exp of ``factor`` times an atom, in a call with other summands or alone."""
