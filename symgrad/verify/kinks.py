@@ -7,13 +7,12 @@ step_half(x) are equal at every x but 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 
 from symgrad.lang.algebra import Rationals
 from symgrad.lang.nodes import Derivative, Node, walk
 from symgrad.verify.sampling import Claim
 from symgrad.verify.verdict import Witness
-from symgrad.verify.witness import ExactValues, Point, Recorder, Search, exact_starts, free_times
+from symgrad.verify.witness import ExactValues, Point, find_exactly
 
 
 class ExactWithKinks(Rationals):
@@ -25,21 +24,14 @@ class ExactWithKinks(Rationals):
 def at_kink(
     claim: Claim, horizon: int, sizes: Mapping[str, int], *, scalar: bool
 ) -> tuple[Witness, Point] | None:
-    """A witness at the kink of a function with a convention, for sides that differ only there.
+    """A witness at the kink of a function with a convention.
 
     None where a side has a derivative: what it should be at a kink is not for a witness to say.
     """
-    sides = [getattr(claim, "left", None), getattr(claim, "right", None)]
+    sides = (getattr(claim, "left", None), getattr(claim, "right", None))
     nodes = [side for side in sides if isinstance(side, Node)]
-    given_back = getattr(claim, "backward", None) is not None
-    if given_back or not nodes or any(isinstance(item, Derivative) for item in walk(*nodes)):
+    if not nodes or any(isinstance(item, Derivative) for item in walk(*nodes)):
         return None
-    search = Search(claim, horizon, dict(sizes), scalar, ExactWithKinks())
-    used: Point = {}
-    search.entries(search.exactly, Recorder(used, lambda label: Fraction(0)))
-    for point in (used, dict.fromkeys(used, Fraction(1)), *exact_starts(search, list(used))):
-        for pair in range(len(free_times(claim, horizon))):
-            found = search.at(point, pair)
-            if found is not None:
-                return search.witness(search.simplified(found, search.at))
-    return None
+    if getattr(claim, "backward", None) is not None:
+        return None
+    return find_exactly(claim, horizon, sizes, ExactWithKinks(), scalar=scalar)

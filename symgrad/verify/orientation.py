@@ -14,7 +14,9 @@ from symgrad.verify.folding import poly_depends, substitute
 from symgrad.verify.polynomial import Atom, Poly
 
 
-def oriented(index: str, lower: Affine, upper: Affine, body: Poly) -> tuple[Affine, Affine, Poly]:
+def oriented(
+    index: str, lower: Affine, upper: Affine, body: Poly
+) -> tuple[Affine, Affine, Poly]:
     """The same range and body in the one direction and with the one shift."""
     if not poly_depends(body, index):
         return lower, upper, body

@@ -95,11 +95,26 @@ def find(
     Raises:
         KeyError: a formula reads a signal outside of the run.
     """
-    search = Search(claim, horizon, dict(sizes), scalar)
+    search = _Search(claim, horizon, dict(sizes), scalar)
     found = search.confirmed()
     if found is None:
         return None
     return search.exact(found) or search.sparse(found)
+
+
+def find_exactly(
+    claim: Claim, horizon: int, sizes: Mapping[str, int], algebra: Algebra, *, scalar: bool
+) -> tuple[Witness, Point] | None:
+    """A witness in an exact algebra, at 0 and at other points where the run is exact."""
+    search = _Search(claim, horizon, dict(sizes), scalar, algebra)
+    used: Point = {}
+    search._entries(algebra, _Recorder(used, lambda label: Fraction(0)))
+    for point in (used, *_exact_starts(search, list(used))):
+        for pair in range(len(free_times(claim, horizon))):
+            found = search._exactly(point, pair)
+            if found is not None:
+                return search._witness(search._simplified(found, search._exactly))
+    return None
 
 
 @dataclass(frozen=True)
@@ -115,12 +130,12 @@ class _Found:
 
 
 @dataclass
-class Search:
+class _Search:
     claim: Claim
     horizon: int
     sizes: dict[str, int]
     scalar: bool
-    exactly: Algebra = field(default_factory=ExactValues)
+    fractions: Algebra = field(default_factory=ExactValues)
     evaluations: int = field(default=0)
 
     # ---- a first point ----
@@ -132,10 +147,10 @@ class Search:
             if met == _POINTS:
                 break
             used: Point = {}
-            source = Recorder(used, partial(simple_fraction, seed))
+            source = _Recorder(used, partial(simple_fraction, seed))
             before: Entries | None = None
             for digits in _DIGITS:
-                now = self.entries(AwayFromKinks(digits), source)
+                now = self._entries(AwayFromKinks(digits), source)
                 if now is None:
                     break
                 met += before is None
@@ -151,10 +166,10 @@ class Search:
     def exact(self, first: _Found) -> tuple[Witness, Point] | None:
         """A witness whose sides are fractions, with as many zeros as the search finds."""
         self.evaluations = 0
-        for point in exact_starts(self, list(first.point)):
-            found = self.at(point, first.pair)
+        for point in _exact_starts(self, list(first.point)):
+            found = self._exactly(point, first.pair)
             if found is not None:
-                return self.witness(self.simplified(found, self.at))
+                return self._witness(self._simplified(found, self._exactly))
         return None
 
     def sparse(self, first: _Found) -> tuple[Witness, Point]:
@@ -166,9 +181,9 @@ class Search:
         def certified(point: Point, pair: int) -> _Found | None:
             return self._certified(point, pair, digits)
 
-        return self.witness(self.simplified(first, certified))
+        return self._witness(self._simplified(first, certified))
 
-    def simplified(self, found: _Found, attempt: Callable[[Point, int], _Found | None]) -> _Found:
+    def _simplified(self, found: _Found, attempt: Callable[[Point, int], _Found | None]) -> _Found:
         """Greedily to 0 in ever smaller groups, then what is left to the simplest numbers."""
         labels = sorted(found.point, key=_order)
         size = len(labels)
@@ -194,8 +209,8 @@ class Search:
                     break
         return found
 
-    def at(self, point: Point, pair: int) -> _Found | None:
-        entries = self.entries(self.exactly, lambda label: point.get(label, Fraction(0)))
+    def _exactly(self, point: Point, pair: int) -> _Found | None:
+        entries = self._entries(self.fractions, lambda label: point.get(label, Fraction(0)))
         for position, entry, left, right in entries or ():
             if position == pair and left != right:
                 return _Found(point, pair, entry, str(left), str(right), None)
@@ -205,16 +220,16 @@ class Search:
         def source(label: str) -> Fraction:
             return point.get(label, Fraction(0))
 
-        before = self.entries(AwayFromKinks(digits // 2), source)
+        before = self._entries(AwayFromKinks(digits // 2), source)
         if before is None or not any(a != b for i, _, a, b in before if i == pair):
             return None
-        now = self.entries(AwayFromKinks(digits), source)
+        now = self._entries(AwayFromKinks(digits), source)
         if now is None:
             return None
         found = _gap(before, now, digits // 2, only=pair)
         return None if found is None else _Found(point, pair, *found[1:], digits)
 
-    def entries(self, algebra: Algebra, numbers: Callable[[str], Fraction]) -> Entries | None:
+    def _entries(self, algebra: Algebra, numbers: Callable[[str], Fraction]) -> Entries | None:
         """All pairs of entries; None where the point is outside the domain or not exact."""
         self.evaluations += 1
         sampler = Sampler(
@@ -227,7 +242,7 @@ class Search:
         pairs = enumerate(zip(left, right, strict=True))
         return [(i, place, a, b) for i, (x, y) in pairs for place, a, b in _places(x, y)]
 
-    def witness(self, found: _Found) -> tuple[Witness, Point]:
+    def _witness(self, found: _Found) -> tuple[Witness, Point]:
         point = {**found.point, **self._imposed(found.point)}
         values = sorted((name.replace("@", "_"), str(v)) for name, v in point.items())
         witness = Witness(
@@ -251,7 +266,7 @@ class Search:
         return known
 
 
-class Recorder:
+class _Recorder:
     """A source of numbers that remembers what it was asked."""
 
     def __init__(self, used: Point, numbers: Callable[[str], Fraction]) -> None:
@@ -288,7 +303,7 @@ def _order(label: str) -> tuple[bool, int, str]:
     return bool(rest), -time, name + label
 
 
-def exact_starts(search: Search, labels: list[str]) -> Iterator[Point]:
+def _exact_starts(search: _Search, labels: list[str]) -> Iterator[Point]:
     """Points at which every activation of the run is exact, with many nonzero numbers.
 
     Names are taken up one after the other, in several orders, each if the run stays exact:
@@ -322,12 +337,12 @@ def exact_starts(search: Search, labels: list[str]) -> Iterator[Point]:
             yield taken
 
 
-def _exact_run(search: Search) -> Callable[[Point], bool]:
+def _exact_run(search: _Search) -> Callable[[Point], bool]:
     """Whether the forward pass is exact at a point; always, where there is no program."""
     program = getattr(search.claim, "program", None)
     if not isinstance(program, Program):
         return lambda point: True
-    runner = Runner(program, search.exactly)
+    runner = Runner(program, search.fractions)
 
     def exact(point: Point) -> bool:
         sampler = Sampler(
