@@ -6,8 +6,9 @@ single residues, then with their summands apart. It can only agree where the sid
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from symgrad.lang.algebra import MERSENNE_61, Value
@@ -26,10 +27,14 @@ _OTHER_PRIME = 2**61 - 31
 
 @dataclass(frozen=True)
 class Place:
-    """Where the sides differ although all declared relations were used."""
+    """Where the sides differ although all declared relations were used.
+
+    ``kinks``: whether a step had a value at its kink.
+    """
 
     horizon: int
     sizes: Sizes
+    kinks: bool
 
 
 @dataclass(frozen=True)
@@ -94,17 +99,21 @@ def related(
     """
     found: Agreement | Place | None = None
     for width in _WIDTHS:
-        found = _at_width(claim, horizons, sizes, width, scalar=scalar, least=least)
-        if not isinstance(found, Place):
-            return found
+        for own_kinks in (False, True):
+            field = partial(RelatedField, width=width, own_kinks=own_kinks)
+            found = _in_field(claim, horizons, sizes, field, scalar=scalar, least=least)
+            if not isinstance(found, Place):
+                return found
+            if not found.kinks:
+                break
     return found
 
 
-def _at_width(
+def _in_field(
     claim: Claim,
     horizons: tuple[int, ...],
     sizes: tuple[Sizes, ...],
-    width: int,
+    field: Callable[..., RelatedField],
     *,
     scalar: bool,
     least: float,
@@ -112,7 +121,7 @@ def _at_width(
     most, worst = 1, 0.0
     used: dict[Relation, None] = {}
     for place in sizes:
-        first = _evaluated(claim, horizons, place, width, 0, scalar=scalar)
+        first = _evaluated(claim, horizons, place, field, 0, scalar=scalar)
         if isinstance(first, Place):
             return first
         single = _single_error(claim, horizons[-1], place, first)
@@ -122,7 +131,7 @@ def _at_width(
         few = horizons[:3]
         rest = [(horizons, point, MERSENNE_61) for point in range(1, points)]
         for part, point, prime in [*rest, (few, points, _OTHER_PRIME)]:
-            later = _evaluated(claim, part, place, width, point, scalar=scalar, prime=prime)
+            later = _evaluated(claim, part, place, field, point, scalar=scalar, prime=prime)
             if isinstance(later, Place):
                 return later
         most, worst = max(most, points), max(worst, single**points)
@@ -134,7 +143,7 @@ def _evaluated(
     claim: Claim,
     horizons: tuple[int, ...],
     sizes: Sizes,
-    width: int,
+    field: Callable[..., RelatedField],
     point: int,
     *,
     scalar: bool,
@@ -142,12 +151,12 @@ def _evaluated(
 ) -> RelatedField | Place:
     """The algebra after an evaluation in which the sides agree, or where they do not."""
     for draw in range(_MOST_DRAWS):
-        algebra = RelatedField(prime, seed=point + 1000 * draw, width=width)
+        algebra = field(prime, seed=point + 1000 * draw)
         try:
             found = _difference(claim, algebra, horizons, dict(sizes), scalar=scalar)
         except (ZeroDivisionError, ValueError):
             continue
-        return algebra if found is None else Place(found, sizes)
+        return algebra if found is None else Place(found, sizes, algebra.kinks)
     raise ZeroDivisionError(f"a denominator vanished at {_MOST_DRAWS} random points")
 
 

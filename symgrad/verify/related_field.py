@@ -32,13 +32,23 @@ _NO_SCALE = Fraction(1)
 class RelatedField(Algebra):
     """Residues with related calls. Values belong to one instance.
 
+    That x times the indicator of x = 0 is zero is used in max(x, 0) only: in it x s(x) is
+    written with the s of every convention, or with ``own_kinks`` with that of its own.
+
     Attributes:
         uses: the account of what calls were related to each other.
         steepest: the largest power of random numbers in one call of exp.
     """
 
-    def __init__(self, prime: int = MERSENNE_61, seed: int = 0, width: int = 1) -> None:
-        self.prime, self.seed = prime, seed
+    def __init__(
+        self,
+        prime: int = MERSENNE_61,
+        seed: int = 0,
+        width: int = 1,
+        *,
+        own_kinks: bool = False,
+    ) -> None:
+        self.prime, self.seed, self.own_kinks = prime, seed, own_kinks
         self.ring = Ring(prime, width)
         self.uses = Uses()
         self.steepest = 1
@@ -74,6 +84,11 @@ class RelatedField(Algebra):
         if self.ring.squared_steps:
             self.uses.note("step square")
         return self.uses.relations()
+
+    @property
+    def kinks(self) -> bool:
+        """Whether a step had a value at its kink."""
+        return any(isinstance(key, tuple) and key[0] == "kink" for key in self._generators)
 
     @property
     def atoms(self) -> int:
@@ -193,7 +208,7 @@ class RelatedField(Algebra):
             return value
         canonical = self._directed(value)[1]
         self.uses.kink(canonical.signature, at_zero, value=True)
-        return value * self._step(value, None, "relu")
+        return value * self._step(value, at_zero if self.own_kinks else None, "relu")
 
     def _step(self, value: Value, at_zero: Fraction | None, called: str = "step") -> Value:
         if not value.parts:

@@ -27,6 +27,8 @@ _HALF = Fraction(1, 2)
 _MOST_POWER = 12
 #: Evaluations in which arguments of calls, one inside the other, become the same.
 _MOST_ROUNDS = 4
+#: Products of terms in one evaluation: the LSTM's identities need some thousands.
+_MOST_PRODUCTS = 20_000
 #: Functions whose calls are written in the atom of their argument.
 NAMES = ("exp", "sigma", "tanh", "softplus")
 
@@ -60,6 +62,7 @@ class RelatedFunctions(RationalFunctions):
         self.units, self.apart = units, apart
         self.found = Units()
         self.uses = Uses()
+        self._products = 0
         self._arguments: list[Ratio] = []
         self._exponentials: list[tuple[Ratio, Ratio]] = []
         self._logarithms: list[tuple[Ratio, Ratio]] = []
@@ -71,6 +74,27 @@ class RelatedFunctions(RationalFunctions):
         """The relations that were used so far."""
         return self.uses.relations()
 
+    def add(self, left: Value, right: Value) -> Value:
+        for a, b in zip(_entries(left), _entries(right), strict=False):
+            if a.under != b.under:
+                self._count((a.over, b.under), (b.over, a.under), (a.under, b.under))
+        return super().add(left, right)
+
+    def mul(self, left: Value, right: Value) -> Value:
+        for a, b in zip(_entries(left), _entries(right), strict=False):
+            self._count((a.over, b.over), (a.under, b.under))
+        return super().mul(left, right)
+
+    def _count(self, *products: tuple[Poly, Poly]) -> None:
+        """Account for products before they are multiplied out.
+
+        Raises:
+            TooManyTerms: the normal form would take long.
+        """
+        self._products += sum(len(a.terms) * len(b.terms) for a, b in products)
+        if self._products > _MOST_PRODUCTS:
+            raise TooManyTerms("the normal form with related calls is too long")
+
     # ---- equality ----
 
     def equal(self, left: Value, right: Value) -> bool:
@@ -80,6 +104,9 @@ class RelatedFunctions(RationalFunctions):
         return self._same(left, right)
 
     def _same(self, left: Ratio, right: Ratio) -> bool:
+        if left.under == right.under:
+            return self._vanishes(left.over - right.over)
+        self._count((left.over, right.under), (right.over, left.under))
         return self._vanishes(left.over * right.under - right.over * left.under)
 
     def is_zero(self, value: Value) -> bool:
@@ -126,7 +153,12 @@ class RelatedFunctions(RationalFunctions):
 
     def _multiple(self, value: Ratio, of: Ratio) -> Fraction | None:
         """The rational q with value = q · of, if there is one."""
-        left, right = value.over * of.under, of.over * value.under
+        left, right = value.over, of.over
+        if value.under != of.under:
+            self._count((left, of.under), (right, value.under))
+            left, right = left * of.under, right * value.under
+        elif len(left.terms) != len(right.terms):
+            return None
         if right.is_zero:
             return None
         mono = next(iter(right.terms))
@@ -139,6 +171,13 @@ class RelatedFunctions(RationalFunctions):
         if name in ("exp", "sigma", "tanh"):
             self.uses.head = name
             doubled = argument if name != "tanh" else argument + argument
+            if not self.apart and name != "exp" and not doubled.over.is_zero:
+                index, factor = self._place(doubled)
+                if index not in self.units.smallest:
+                    # Not known yet what it is a multiple of: an atom, related to nothing.
+                    self.found.take(index, factor, bounded=True)
+                    self.uses.head = "exp"
+                    return generator(name, index, factor)
             e = self._exp(doubled, bounded=name != "exp")
             self.uses.head = "exp"
             top, bottom = e.over, e.under

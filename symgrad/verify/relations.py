@@ -20,10 +20,11 @@ class Relation:
 
     Attributes:
         name: how code refers to it.
-        statement: the equation, in x and y, as it can be typed.
+        statement: the equation in x and y; q is a rational number.
         reason: why it holds.
         condition: where both sides are defined; empty for all real numbers.
         follows: whether it is a consequence of the others.
+        example: the statement with a number for q, as it can be typed.
     """
 
     name: str
@@ -31,13 +32,16 @@ class Relation:
     reason: str
     condition: str = ""
     follows: bool = True
+    example: str = ""
 
     def __str__(self) -> str:
         return f"{self.statement} ({self.condition})" if self.condition else self.statement
 
 
-def _axiom(name: str, statement: str, reason: str, condition: str = "") -> Relation:
-    return Relation(name, statement, reason, condition, follows=False)
+def _axiom(
+    name: str, statement: str, reason: str, condition: str = "", example: str = ""
+) -> Relation:
+    return Relation(name, statement, reason, condition, follows=False, example=example)
 
 
 _DECLARED = (
@@ -50,8 +54,10 @@ _DECLARED = (
     Relation("exp negative", "exp(-x) = 1/exp(x)", "exp(x) exp(-x) = exp(0) = 1"),
     _axiom(
         "exp multiple",
-        "exp(x/2)^2 = exp(x)",
-        "exp(q x) = exp(x)^q for rational q, from exp(x + y) = exp(x) exp(y) and exp > 0",
+        "exp(q x) = exp(x)^q",
+        "exp(x + y) = exp(x) exp(y) and exp > 0",
+        "q rational",
+        "exp(x/3)^2 = exp(2 x/3)",
     ),
     Relation("sigma exp", "σ(x) = 1/(1 + exp(-x))", "the definition σ = E/(1 + E)"),
     Relation(
@@ -91,9 +97,21 @@ _DECLARED = (
         "x > 0 or -x > 0; at 0 so for step_half, and step_0(-x) = 1 - step_1(x)",
         "x ≠ 0, or step_half, or step_0 with step_1",
     ),
-    _axiom("step multiple", "step(3 x) = step(x)", "q x > 0 where x > 0, for rational q > 0"),
+    _axiom(
+        "step multiple",
+        "step(q x) = step(x)",
+        "q x > 0 where x > 0",
+        "q > 0",
+        "step(3 x) = step(x)",
+    ),
     Relation("relu negative", "relu(-x) = relu(x) - x", "relu(x) = x step(x), also at 0"),
-    Relation("relu multiple", "relu(3 x) = 3 relu(x)", "relu(x) = x step(x), for rational q > 0"),
+    Relation(
+        "relu multiple",
+        "relu(q x) = q relu(x)",
+        "relu(x) = x step(x)",
+        "q > 0",
+        example="relu(3 x) = 3 relu(x)",
+    ),
     _axiom("step value", "step(x) = step_0(x)", "conventions differ at 0 alone", "x ≠ 0"),
     _axiom("relu value", "relu_0(x) = relu_1(x)", "x s(x) is 0 at 0, whatever s is there"),
 )
