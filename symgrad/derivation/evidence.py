@@ -134,11 +134,13 @@ class Evidence:
         scope: str = "all t ≥ 1",
         first: int = 1,
     ) -> Verdict:
-        """A statement about one or two steps: proved in the scalar reading, checked besides."""
+        """A statement about one or two steps: proved, for all sizes, and checked besides."""
         checked = self.checked(
             self.claim(left, right, times, program=program),
             self.scope(first=first, few=bool(times)),
         )
+        if checked.status == "refuted":
+            return checked
         proof = prove_step(
             self.claim(left, right, program=program),
             proved_entries(self.cell),

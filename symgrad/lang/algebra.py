@@ -111,6 +111,10 @@ class Algebra:
     def div(self, left: Value, right: Value) -> Value:
         return self.mul(left, self.inverse(right))
 
+    def through(self, name: str, definition: Callable[..., Value], argument: Value) -> Value:
+        """A function through its definition; ``name`` is for an algebra that keeps account."""
+        return definition(self, argument)
+
     def exp(self, value: Value) -> Value:
         raise ArithmeticError(f"{type(self).__name__} has no exponential function")
 

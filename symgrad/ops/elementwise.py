@@ -42,7 +42,7 @@ def _elementwise(
 ) -> Primitive:
     def evaluate(algebra: Algebra, argument: Value) -> Value:
         direct = algebra.direct.get(name)
-        return definition(algebra, argument) if direct is None else direct(argument)
+        return algebra.through(name, definition, argument) if direct is None else direct(argument)
 
     return Primitive(
         name,

@@ -37,14 +37,19 @@ class Atoms:
     an identity holds for all of them.
     """
 
-    def __init__(self, entries: Mapping[str, Entry], program: Program) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        program: Program,
+        base: RationalFunctions | None = None,
+    ) -> None:
         known = [*program.params, *program.inputs, *program.states]
         known += [e.target for sweep in program.sweeps for e in sweep.equations]
         scalar = self.scalar = all(item.shape == SCALAR for item in known)
         names = {name for item in known for side in item.shape for name in side.names}
         #: Each size stands for itself: an affine form where numbers are expected otherwise.
         self.sizes: Mapping[str, Any] = {name: symbol(name) for name in sorted(names)}
-        self.base: RationalFunctions | MatrixFunctions = (
+        self.base: RationalFunctions | MatrixFunctions = base or (
             RationalFunctions(entries) if scalar else MatrixFunctions(entries)
         )
         self.calls = entry_calls(entries, self.base)

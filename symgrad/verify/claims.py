@@ -19,6 +19,9 @@ import numpy as np
 from symgrad.lang.algebra import MERSENNE_61, PrimeField
 from symgrad.verify.degree import Degree, Degrees, error_bound
 from symgrad.verify.domain import poles
+from symgrad.verify.kinks import at_kink
+from symgrad.verify.related_check import Place, related
+from symgrad.verify.relations import using
 from symgrad.verify.reproduce import reproducible
 from symgrad.verify.sampling import Claim as Claim
 from symgrad.verify.sampling import Sampler, residues
@@ -154,15 +157,41 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
             if found == ():
                 return Verdict("undecided", scope.words(), ("there is no time to evaluate it at",))
             if found is not None:
-                return _refuted(claim, scope, found[0], sizes)
-    return Verdict(
-        "checked",
-        scope.words(),
-        (
-            f"exact evaluation modulo 2^61 - 1{' and 2^61 - 31' * (points > 1)} at {points} random "
-            f"point{'s' * (points > 1)}, "
-            f"error probability below 2^{_ceil_log(worst)}",
-        ),
+                verdict = _refuted(claim, scope, found[0], sizes)
+                return verdict if verdict.witness else _with_relations(claim, scope, verdict)
+    return Verdict("checked", scope.words(), (_evidence(points, worst, both=points > 1),))
+
+
+def _with_relations(claim: Claim, scope: Scope, before: Verdict) -> Verdict:
+    """What is known once declared relations between calls are used."""
+    try:
+        found = related(
+            claim, scope.horizons, scope.sizes, scalar=scope.scalar, least=LARGEST_ERROR
+        )
+    except ArithmeticError:
+        return before
+    if found is None:
+        return before
+    if isinstance(found, Place):
+        later = _refuted(claim, scope, found.horizon, found.sizes)
+        return later if later.witness else _only_at_kink(claim, scope, found) or before
+    how = _evidence(found.points, found.error)
+    return Verdict("checked", scope.words(), (how, *using(found.relations)))
+
+
+def _only_at_kink(claim: Claim, scope: Scope, place: Place) -> Verdict | None:
+    at_place = at_kink(claim, place.horizon, dict(place.sizes), scalar=scope.scalar)
+    if at_place is None:
+        return None
+    shown = reproducible(claim, *at_place, scalar=scope.scalar)
+    return Verdict("refuted", scope.words(), ("exact, at a kink with its convention",), shown)
+
+
+def _evidence(points: int, error: float, *, both: bool = False) -> str:
+    return (
+        f"exact evaluation modulo 2^61 - 1{' and 2^61 - 31' * both} at {points} random "
+        f"point{'s' * (points > 1)}, "
+        f"error probability below 2^{_ceil_log(error)}"
     )
 
 

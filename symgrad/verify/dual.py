@@ -148,6 +148,9 @@ class Dual(Algebra):
     def div(self, left: Value, right: Value) -> Value:
         return self.mul(left, self.inverse(right))
 
+    def through(self, name: str, definition: Callable[..., Value], argument: Value) -> Value:
+        return self.base.through(name, lambda base, x: definition(self, x), argument)
+
     def exp(self, value: Value) -> Value:
         result = self.base.exp(value.value)
         if value.tangent is None:

@@ -56,6 +56,9 @@ _DEFINED = {
     "mean": "np.mean(a, keepdims=True)",
     "variance": "np.mean((a - np.mean(a)) ** 2, keepdims=True)",
     "step": "np.where(np.real(a) > 0, 1.0, 0.0)[()]",
+    "step_half": "np.where(np.real(a) == 0, 0.5, np.real(a) > 0)[()]",
+    "step_1": "np.where(np.real(a) >= 0, 1.0, 0.0)[()]",
+    "sign_0": "np.sign(np.real(a))",
     "relu": "np.where(np.real(a) > 0, a, 0 * a)[()]",
     "sign": "np.where(np.real(a) > 0, 1.0, -1.0)[()]",
     "abs": "np.where(np.real(a) > 0, a, -a)[()]",
@@ -229,7 +232,8 @@ class Printer:
         return f"{self._function(name)}({arguments})", _ATOM
 
     def _function(self, name: str) -> str:
-        plain = _CONVENTION.sub("", name)
+        # A convention is in the derivative; step and sign have it in their value too.
+        plain = name if name in _DEFINED else _CONVENTION.sub("", name)
         if plain in _NUMPY:
             return _NUMPY[plain]
         if plain not in _DEFINED:

@@ -9,7 +9,7 @@ unrolled further than two steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symgrad.lang.affine import T, t
@@ -39,6 +39,8 @@ from symgrad.verify.formula import FormulaClaim, FormulaSession
 from symgrad.verify.forward import Forward
 from symgrad.verify.matrix_forward import MatrixForward
 from symgrad.verify.polynomial import TooManyTerms
+from symgrad.verify.related_functions import NAMES, with_relations
+from symgrad.verify.relations import Relation, using
 from symgrad.verify.verdict import Verdict
 
 _ZERO = const(0)
@@ -49,16 +51,37 @@ _HORIZON = param("#T")
 
 @dataclass(frozen=True)
 class StepProof:
-    """A one-step identity and what it rests on; ``replay`` decides it anew."""
+    """A one-step identity and what it rests on; ``replay`` decides it anew.
+
+    ``related``: calls are not free atoms but related as ``relations`` declares.
+    """
 
     claim: FormulaClaim
     entries: Mapping[str, Entry]
     horizon: int
     indices: tuple[tuple[str, int], ...]
+    related: bool = False
 
     def replay(self) -> bool:
+        if self.related:
+            return self.relations() is not None
+        return self._holds(Atoms(self.entries, self.claim.program))
+
+    def relations(self) -> tuple[Relation, ...] | None:
+        """The relations between calls with which it holds; None where it does not.
+
+        They are used in the scalar reading.
+        """
         program = self.claim.program
-        atoms = Atoms(self.entries, program)
+        if not Atoms(self.entries, program).scalar:
+            return None
+        entries = {name: entry for name, entry in self.entries.items() if name in NAMES}
+        base = with_relations(lambda arithmetic: self._holds(Atoms(entries, program, arithmetic)))
+        return None if base is None else base.relations()
+
+    def _holds(self, atoms: Atoms) -> bool:
+        """Whether both sides are equal in an arithmetic; other functions by definition."""
+        program = self.claim.program
         inputs = atoms.inputs(program, self.claim.given)
         brought = {s.name: atoms.atom("tangent", s.name, s.shape) for s in program.states}
         made = Forward if atoms.scalar else MatrixForward
@@ -89,12 +112,17 @@ def prove_step(
     except KeyError as error:
         # A signal after the last step, or one that no run has a value of.
         return Verdict("undecided", scope, (f"the statement leaves its run: {error.args[0]}",))
-    if not same:
+    if same:
+        scalar = Atoms(entries, claim.program).scalar
+        return Verdict("proved", scope, (_basis(entries, scalar=scalar),), proof=proof)
+    proof = replace(proof, related=True)
+    relations = proof.relations()
+    if relations is None:
         return Verdict(
             "undecided", scope, ("the two sides are different rational functions of the atoms",)
         )
-    scalar = Atoms(entries, claim.program).scalar
-    return Verdict("proved", scope, (_basis(entries, scalar=scalar),), proof=proof)
+    how = "; ".join((_basis(entries), *using(relations)))
+    return Verdict("proved", scope, (how,), proof=proof)
 
 
 def same_at_every_time(*sides: Node) -> bool:

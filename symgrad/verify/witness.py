@@ -102,6 +102,21 @@ def find(
     return search.exact(found) or search.sparse(found)
 
 
+def find_exactly(
+    claim: Claim, horizon: int, sizes: Mapping[str, int], algebra: Algebra, *, scalar: bool
+) -> tuple[Witness, Point] | None:
+    """A witness in an exact algebra, at 0 and at other points where the run is exact."""
+    search = _Search(claim, horizon, dict(sizes), scalar, algebra)
+    used: Point = {}
+    search._entries(algebra, _Recorder(used, lambda label: Fraction(0)))
+    for point in (used, *_exact_starts(search, list(used))):
+        for pair in range(len(free_times(claim, horizon))):
+            found = search._exactly(point, pair)
+            if found is not None:
+                return search._witness(search._simplified(found, search._exactly))
+    return None
+
+
 @dataclass(frozen=True)
 class _Found:
     """A difference: at which point, in which pair and entry, both values, how many digits."""
@@ -120,6 +135,7 @@ class _Search:
     horizon: int
     sizes: dict[str, int]
     scalar: bool
+    fractions: Algebra = field(default_factory=ExactValues)
     evaluations: int = field(default=0)
 
     # ---- a first point ----
@@ -194,7 +210,7 @@ class _Search:
         return found
 
     def _exactly(self, point: Point, pair: int) -> _Found | None:
-        entries = self._entries(ExactValues(), lambda label: point.get(label, Fraction(0)))
+        entries = self._entries(self.fractions, lambda label: point.get(label, Fraction(0)))
         for position, entry, left, right in entries or ():
             if position == pair and left != right:
                 return _Found(point, pair, entry, str(left), str(right), None)
@@ -326,7 +342,7 @@ def _exact_run(search: _Search) -> Callable[[Point], bool]:
     program = getattr(search.claim, "program", None)
     if not isinstance(program, Program):
         return lambda point: True
-    runner = Runner(program, ExactValues())
+    runner = Runner(program, search.fractions)
 
     def exact(point: Point) -> bool:
         sampler = Sampler(
