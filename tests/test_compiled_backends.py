@@ -434,7 +434,7 @@ def test_a_wrong_argument_gets_one_clear_error() -> None:
     refused(r"must be \(T, m\) or \(T, B, m\)", inputs={"x": np.zeros(4)})
     refused("T = 6, but T = 4", T=6)
     refused("integer, 0 or more", T=-1)
-    refused("B = 7, but B = 3", initial={"h": np.zeros((7, 3)), "c": np.zeros((7, 3))})
+    refused("B = 7, but the batch B = 3", initial={"h": np.zeros((7, 3)), "c": np.zeros((7, 3))})
     refused("T = 5, but T = 4", targets=np.zeros((5, 3, 3)))
     refused("needs targets=", targets=None)
     refused("dl= was given", dl=np.zeros((4, 3, 3)))

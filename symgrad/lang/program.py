@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from symgrad.lang.algebra import Algebra, Value
@@ -147,7 +148,7 @@ class _CompiledSweep:
         self.labels = [equation.target.label for equation in sweep.equations]
         self.start_labels = [equation.target.label for equation in sweep.at_start]
         if sweep.direction == 1:
-            self.generic = self.last = self._tape(lambda value: value)
+            self.generic = self.last = self._tape(_as_it_is)
         else:
             self.generic = self._tape(before_last_step)
             self.last = self._tape(at_last_step)
@@ -179,6 +180,32 @@ class _CompiledSweep:
                 trace.totals[name] = self.algebra.add(start, trace.totals[name])
 
 
+def _as_it_is(value: Node) -> Node:
+    return value
+
+
+@lru_cache(maxsize=512)
+def _step_roots(sweep: Sweep, version: Callable[[Node], Node]) -> tuple[Node, ...]:
+    """The right-hand sides of a step in what is given to it, then the terms of its sums.
+
+    Within a step an equation reads earlier results by substitution of their nodes: a tape then
+    shares them, and no dictionary is asked. The same for every algebra, so it is made once.
+    """
+    known: dict[Signal, Node] = {}
+
+    def resolve(item: Node) -> Node:
+        return known.get(item, item) if isinstance(item, Signal) else item
+
+    roots: list[Node] = []
+    for equation in sweep.equations:
+        value = transform(version(equation.value), resolve)
+        roots.append(value)
+        known[equation.target] = value
+    for accumulator in sweep.accumulators:
+        roots.append(transform(version(accumulator.term), resolve))
+    return tuple(roots)
+
+
 class _StepTape:
     """The equations of one time step; an equation may read the targets before it."""
 
@@ -186,21 +213,7 @@ class _StepTape:
         self.algebra = algebra
         self.labels = [equation.target.label for equation in sweep.equations]
         self.names = [accumulator.name for accumulator in sweep.accumulators]
-        # Within a step an equation reads earlier results by substitution of their nodes:
-        # the tape then shares them, and no dictionary is asked.
-        known: dict[Signal, Node] = {}
-
-        def resolve(item: Node) -> Node:
-            return known.get(item, item) if isinstance(item, Signal) else item
-
-        roots: list[Node] = []
-        for equation in sweep.equations:
-            value = transform(version(equation.value), resolve)
-            roots.append(value)
-            known[equation.target] = value
-        for accumulator in sweep.accumulators:
-            roots.append(transform(version(accumulator.term), resolve))
-        self.tape = Tape(roots, algebra)
+        self.tape = Tape(_step_roots(sweep, version), algebra)
 
     def run(self, trace: Trace, env: Environment, time: int) -> None:
         results = self.tape.run(env)
