@@ -116,6 +116,11 @@ def backward(cell: Cell, objective: Objective) -> Gradient:
     Raises:
         NotSupportedYet: an operation in the cell has no derivative.
     """
+    if not isinstance(cell, Cell) or not isinstance(objective, Objective):
+        raise UsageError(
+            f"backward takes a cell and an objective, such as loss(cell), not "
+            f"{type(cell).__name__} and {type(objective).__name__}"
+        )
     if objective.signal not in cell.signals:
         raise UsageError(
             f"the objective looks at {objective.signal!r}, which is no signal of cell "

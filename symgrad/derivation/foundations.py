@@ -59,10 +59,14 @@ class ProofParts:
 
 @dataclass(frozen=True)
 class SameStep:
-    """Two ways of writing one step of a recurrence, equal as polynomials."""
+    """Two ways of writing a formula, equal as polynomials.
+
+    ``start``: the smallest T at which they are equal; a step of a recurrence begins at 1.
+    """
 
     left: Node
     right: Node
+    start: int = 1
 
     def replay(self) -> bool:
         """Whether the normal forms agree; for matrices, entry by entry for all sizes."""
@@ -74,7 +78,7 @@ class SameStep:
             gap, needs = difference(self.left, self.right)
         except NoNormalForm:
             return False
-        return gap.is_zero and all(holds_from(need, {"T": as_affine(1)}) for need in needs)
+        return gap.is_zero and all(holds_from(need, {"T": as_affine(self.start)}) for need in needs)
 
 
 def foundations(

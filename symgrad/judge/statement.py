@@ -19,9 +19,13 @@ from symgrad.errors import SymgradError, UsageError
 from symgrad.lang.affine import Affine, T, as_affine, t
 from symgrad.lang.nodes import (
     Derivative,
+    Fold,
+    IndexValue,
+    Iverson,
     Name,
     Node,
     Param,
+    Power,
     Signal,
     derivative,
     name,
@@ -123,20 +127,22 @@ class _Claim:
         if found.status != "checked" or not isinstance(wrt, Param) or times:
             return found
         known = gradient_sum(gradient, wrt.name)
-        if not _same(known, self.right):
+        same = _same(known, self.right, first)
+        if same is None:
             return found
         left = derivative("gradient", name("L"), wrt)
         proof = evidence.adjoint(gradient, left, known, (), gradient.first_horizon)
-        return found if proof.status != "proved" else _through(proof, known, self.right)
+        return found if proof.status != "proved" else _through(proof, same, first)
 
     def _with_proof(self, evidence: Evidence, checked: Verdict, first: int) -> Verdict:
         """The proof of a derived form that has the same normal form."""
         for form in self._at_horizon()._known():
-            if not _same(form.full, self._at_horizon().right):
+            same = _same(form.full, self._at_horizon().right, first)
+            if same is None:
                 continue
             known = evidence.form(form)
             if known.status == "proved" and form.first_horizon <= first:
-                found = _through(known, form.full, self._at_horizon().right)
+                found = _through(known, same, first)
                 moved = self._at_horizon() is not self
                 scope = found.scope.replace("T", "t") if moved else found.scope
                 return replace(found, scope=scope, conditions=checked.conditions)
@@ -181,12 +187,16 @@ class _Claim:
 
     def times(self) -> Times:
         """The free times with their ranges: t, then k up to it."""
-        bound = {node.index for node in walk(self.left, self.right) if hasattr(node, "index")}
+        nodes = walk(self.left, self.right)
+        taken = {node.index for node in nodes if isinstance(node, Fold)} | {"T"}
+        taken |= {letter for node in nodes for side in node.shape for letter in side.names}
+        forms = [item.time for item in self._signals()]
+        for node in nodes:
+            forms += [node.form] if isinstance(node, IndexValue | Iverson) else []
+            forms += [node.exponent] if isinstance(node, Power) else []
+            forms += [node.lower, node.upper] if isinstance(node, Fold) else []
         free = dict.fromkeys(
-            letter
-            for item in self._signals()
-            for letter in sorted(item.time.names)
-            if letter != "T" and letter not in bound
+            letter for form in forms for letter in sorted(form.names) if letter not in taken
         )
         found: list[tuple[str, Affine, Affine]] = []
         last = T
@@ -220,18 +230,29 @@ class _Claim:
         return (letter, gap) if later <= 0 and gap >= 1 else None
 
 
-def _same(known: Node, claimed: Node) -> bool:
+def _same(known: Node, claimed: Node, first: int) -> SameStep | None:
+    """The proof that two formulas are equal from T = first on, or from 1 on."""
     if known.shape != claimed.shape:
-        return False
-    try:
-        return SameStep(known, claimed).replay()
-    except TooManyTerms:
-        return False
+        return None
+    for start in dict.fromkeys((first, max(first, 1))):
+        same = SameStep(known, claimed, start)
+        try:
+            if same.replay():
+                return same
+        except TooManyTerms:
+            return None
+    return None
 
 
-def _through(proof: Verdict, known: Node, claimed: Node) -> Verdict:
+def _through(proof: Verdict, same: SameStep, first: int) -> Verdict:
     """The proof of a derived formula with the identity that takes it to the claimed one."""
-    if known is claimed or proof.proof is None:
+    if same.left is same.right or proof.proof is None:
         return proof
-    parts = ProofParts((proof.proof, SameStep(known, claimed)))
-    return replace(proof, how=(*proof.how, "equal to it by normal forms"), proof=parts)
+    parts = ProofParts((proof.proof, same))
+    how = (*proof.how, "equal to it by normal forms")
+    found = replace(proof, how=how, proof=parts)
+    if same.start == first:
+        return found
+    # At T = 0 the normal form says nothing; there the sides were compared exactly.
+    scope = found.scope.replace("T ≥ 0", f"T ≥ {same.start}")
+    return replace(found, scope=scope, how=(*how, "evaluated exactly for T = 0"))

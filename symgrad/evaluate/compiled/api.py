@@ -264,7 +264,29 @@ def compile(  # the public name; nothing here compiles Python
     digits: int = 50,
     functions: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Compiled:
-    """A cell with an objective, or a gradient, as functions: ``f.forward``, ``f.gradient``."""
+    """A cell with an objective, or a gradient, as functions: ``f.forward``, ``f.gradient``.
+
+    Args:
+        source: a cell, or a gradient, which has its objective.
+        objective: what is differentiated, such as ``loss(cell, squared=True)``; without one
+            there is ``f.forward`` alone.
+        backend: ``numpy`` for batches and vector cells; ``c`` (a C compiler) for large batches
+            and ``numba`` for single samples of scalar cells; ``mpmath`` for any number of digits.
+        dtype: of ``numpy``: float64, float32, longdouble, complex128.
+        digits: decimal digits of ``mpmath``.
+        functions: for generic activations, functions of arrays by name: phi, phi', …
+
+    Raises:
+        UsageError: arguments that do not go together; no such backend, compiler or package.
+        NotSupportedYet: an operation that the backend has no code for.
+    """
+    if not isinstance(source, Cell | Gradient):
+        raise UsageError(f"compile takes a cell or a gradient, not {type(source).__name__}")
+    if objective is not None and not isinstance(objective, Objective):
+        raise UsageError(
+            f"the objective is {objective!r:.60}; make one with loss(cell), summed(cell) or "
+            "final(cell)"
+        )
     own = dict(functions or {})
     if backend == "numpy":
         made: Backend = NumpyBackend(numpy_numbers(np.float64 if dtype is None else dtype), own)

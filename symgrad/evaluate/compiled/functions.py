@@ -142,18 +142,15 @@ def functions_for(
     Raises:
         NotSupportedYet: a head without code, named.
     """
-    found: dict[str, Function] = {}
-    for head in sorted(heads - structural):
-        if head in own:
-            found[head] = _plain(own[head])
-        elif head in known:
-            found[head] = known[head]
-        else:
-            raise NotSupportedYet(
-                f"the {backend} backend has no code for {head!r}; give one as "
-                f"functions={{{head!r}: f}}, or use another backend"
-            )
-    return found
+    wanted = sorted(heads - structural)
+    missing = [head for head in wanted if head not in own and head not in known]
+    if missing:
+        listed = ", ".join(f"{head!r}: …" for head in missing)
+        raise NotSupportedYet(
+            f"the {backend} backend has no code for {' and '.join(map(repr, missing))}; give it as "
+            f"functions={{{listed}}}, or use another backend"
+        )
+    return {head: _plain(own[head]) if head in own else known[head] for head in wanted}
 
 
 def _plain(function: Function) -> Function:
