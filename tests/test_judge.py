@@ -11,7 +11,9 @@ import symgrad as sg
 from symgrad.adjoint import Objective
 from symgrad.cell import Cell
 from symgrad.errors import UsageError
-from symgrad.lang.nodes import const
+from symgrad.lang.affine import as_affine
+from symgrad.lang.nodes import const, derivative, name, substitute_indices
+from symgrad.lang.program import at_last_step
 from symgrad.parse import parse_statement
 from symgrad.parse.errors import ParseError
 
@@ -158,3 +160,85 @@ def test_a_second_formula_has_its_own_shapes() -> None:
     for _ in range(20):
         for text in ("diag(f_t ⊙ (1 - o_t))", "U_f", "diag(o_t ⊙ (1 - tanh^2(c_t)))"):
             assert str(parse_statement(f"dh_t/dc_t = {text}", cell)[1].shape[0]) == "n"
+
+
+# ---- statements that are right only in part --------------------------------------------------
+
+
+def two_states() -> Cell:
+    c, h = sg.signal("c"), sg.signal("h")
+    w, u, v = sg.param("w"), sg.param("u"), sg.param("v")
+    return sg.Cell("two", [(c, w * c.prev + u * h.prev), (h, v * c)]).scalar()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dc_t/dc_{t-1} = w",  # at t = 1, where h_0 is given
+        "dc_{t-8}/dc_{t-9} = w",
+        "dc_{T-50}/dc_{T-51} = w",
+    ],
+)
+def test_what_holds_at_the_first_time_only_is_refuted(text: str) -> None:
+    assert sg.check(two_states(), text).status == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("linear-input", "0 = dh_{t-10}/dw - dh_{t-10}/du"),
+        ("rnn", "dh_t/dh_{t-1} = w_h (1 - h_t^2) + (dh_{t-1}/dw_h) - (dh_{t-1}/dw_x)"),
+        ("linear", "h_t = w^t h_0 + (T-t) (sum_{k=9}^t w^k)"),
+        ("linear-input", "dh_t/db = (sum_{k=1}^t w^(t-k)) + (T-t) (sum_{k=9}^t w^k)"),
+        ("linear", "h_60 = w^61 h_0"),
+    ],
+)
+def test_no_proof_of_what_is_wrong_later(cell: str, text: str) -> None:
+    assert sg.check(SCALAR[cell], text).status != "proved"
+
+
+def test_an_equation_of_the_last_step_at_a_fixed_time() -> None:
+    cell = VECTOR["linear"]
+    objective = sg.loss(cell)
+    last = at_last_step(sg.backward(cell, objective).adjoints["h"])
+    left = derivative("gradient", name("L"), cell.states[0].at(9))
+    claim = (left, substitute_indices(last, {"t": as_affine(9)}))
+    assert sg.check(cell, claim, objective=objective).status == "refuted"
+
+
+def test_conditions_of_a_gradient_are_kept() -> None:
+    cell = SCALAR["rnn"]
+    text = "dL/dw_h = ((w_h^2 - w_h)/(w_h - 1)) (1/w_h) (sum_{t=1}^T h_{t-1} δ_t^h)"
+    verdict = sg.check(cell, text, objective=sg.loss(cell))
+    assert set(verdict.conditions) == {"w_h ≠ 1", "w_h ≠ 0"}
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("λ_T^h = W_y^⊤ (∂ℓ_T/∂y_T)", True),
+        ("λ_t^h = W_y^⊤ (∂ℓ_t/∂y_t) + W_h^⊤ δ_{t+1}^h", True),
+        ("δ_t^h = λ_t^h ⊙ (1 - h_t^2)", True),
+        ("λ_0^h = W_h^⊤ δ_1^h", True),
+        ("λ_t^h = λ_{t+1}^h", False),
+        ("δ_t^h = λ_t^h", False),
+    ],
+)
+def test_backward_equations(text: str, right: bool) -> None:
+    cell = VECTOR["rnn"]
+    verdict = sg.check(cell, text, objective=sg.loss(cell))
+    assert verdict.status in (("proved", "checked") if right else ("refuted",)), verdict
+
+
+def test_a_range_is_not_passed_over() -> None:
+    for text in ("h_T = h_0 for T = 0", "dh_T/dh_k = w^{T-k}   for banana"):
+        with pytest.raises(UsageError, match="leave the range out"):
+            sg.check(SCALAR["linear"], text)
+    cases = "dh_T/dw = {0 if T = 0; T w^{T-1} h_0 otherwise}"
+    assert sg.check(SCALAR["linear"], cases).holds
+
+
+def test_sides_of_different_shapes() -> None:
+    cell = VECTOR["rnn"]
+    with pytest.raises(UsageError, match="n × m, the right side m × n"):
+        sg.check(cell, "dh_t/dx_t = W_x^⊤ diag(1 - h_t^2)")

@@ -129,8 +129,18 @@ def adjoint_proof(cell: Cell, gradient: Gradient, entries: Mapping[str, Entry]) 
     )
 
 
-def stated_by(gradient: Gradient, left: Node, right: Node) -> bool:
-    """Whether a statement is one of the gradient's own equations, as it stands."""
+Times = tuple[tuple[str, Affine, Affine], ...]
+
+
+def stated_by(
+    gradient: Gradient, left: Node, right: Node, times: Times = (), first: int = 0
+) -> bool:
+    """Whether a statement is one of the gradient's own equations, at the times it holds at.
+
+    Args:
+        times: the free times with their ranges.
+        first: the smallest T.
+    """
     if not isinstance(left, Derivative):
         return False
     wrt = left.wrt
@@ -147,20 +157,38 @@ def stated_by(gradient: Gradient, left: Node, right: Node) -> bool:
             for e in gradient.equations
             if e.target.adjoint == "delta" and e.target.name == wrt.name
         ]
-        return any(right in _versions(value, wrt.time, t) for value in values)
+        return any(right in _versions(value, wrt.time, times, first) for value in values)
     if wrt.time == as_affine(0):
         value = gradient.start.get(wrt.name)
-        return value is not None and right in _versions(value, wrt.time, T)
-    return right in _versions(gradient.adjoints[wrt.name], wrt.time, t)
+        return value is not None and right in _versions_at_start(value, first)
+    return right in _versions(gradient.adjoints[wrt.name], wrt.time, times, first)
 
 
-def _versions(value: Node, time: Affine, moving: Affine) -> tuple[Node, ...]:
-    """An equation at a time: the last step's, the others', and both by cases."""
+def _versions(value: Node, time: Affine, times: Times, first: int) -> list[Node]:
+    """An equation at a time: by cases, and the last step's or the others' where it is that."""
     last, before = at_last_step(value), before_last_step(value)
-    end = as_affine(0) if moving == T else T
-    both = cases([(last, (Condition(moving, "=", end),)), (before, ())])
-    at_this = {} if moving == T else {"t": time}
-    return tuple(substitute_indices(node, at_this) for node in (last, before, both))
+    found = [cases([(last, (Condition(t, "=", T),)), (before, ())])]
+    ranges = {name: (low, high) for name, low, high in times}
+    if time == T:
+        found.append(last)
+    elif time.is_const:
+        found += [before] if first > time.const else []
+    elif len(time.names) == 1:
+        (letter,) = time.names
+        _, high = ranges.get(letter, (as_affine(0), T))
+        gap = T - time.substitute({letter: high})
+        if gap.is_const and gap.const >= 1 and time.coefficient(letter) > 0:
+            found.append(before)
+    if last is before:
+        found.append(last)
+    return [substitute_indices(node, {"t": time}) for node in found]
+
+
+def _versions_at_start(value: Node, first: int) -> list[Node]:
+    """The equation of an initial state: T = 0 is a case of its own."""
+    last, before = at_last_step(value), before_last_step(value)
+    both = cases([(last, (Condition(T, "=", as_affine(0)),)), (before, ())])
+    return [both, *([before] if first >= 1 or last is before else [])]
 
 
 def gradient_sum(gradient: Gradient, parameter: str) -> Node:

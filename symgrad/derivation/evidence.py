@@ -32,6 +32,7 @@ from symgrad.derivation.foundations import (
     equations_as_proved,
     foundations,
 )
+from symgrad.derivation.windows import is_inner, window
 from symgrad.lang.affine import Affine, T, as_affine, t
 from symgrad.lang.nodes import (
     Condition,
@@ -42,7 +43,7 @@ from symgrad.lang.nodes import (
     cases,
 )
 from symgrad.lang.program import Program
-from symgrad.verify.claims import HORIZONS, Scope, all_sizes, check
+from symgrad.verify.claims import HORIZONS, NOTHING_COMPARED, Scope, all_sizes, check
 from symgrad.verify.formula import FormulaClaim, FreeTime, Runs
 from symgrad.verify.induction import prove_induction
 from symgrad.verify.onestep import prove_adjoint, prove_step
@@ -68,6 +69,9 @@ class Evidence:
     def scope(self, *, first: int = 0, few: bool = False) -> Scope:
         horizons = FEW_HORIZONS if few or not self.thorough else HORIZONS
         kept = tuple(h for h in horizons if h >= first)
+        if len(kept) < len(FEW_HORIZONS) // 2:
+            # A statement that begins late is evaluated late.
+            kept = tuple(range(first, first + len(FEW_HORIZONS)))
         sizes = ((),) if self.cell.is_scalar else all_sizes(self.cell.size_names)
         return Scope(kept, sizes, self.cell.is_scalar)
 
@@ -133,6 +137,7 @@ class Evidence:
         program: Program | None = None,
         scope: str = "all t ≥ 1",
         first: int = 1,
+        later: bool = False,
     ) -> Verdict:
         """A statement about one or two steps: proved, for all sizes, and checked besides."""
         checked = self.checked(
@@ -148,6 +153,19 @@ class Evidence:
             indices={"t": 1} if indices is None else indices,
             scope=f"{scope}{self._all_sizes()}",
         )
+        if later and proof.status == "proved":
+            # At the first time the states before are given; a step later they follow from
+            # those before them, as at every time after that.
+            moved = {name: value + 1 for name, value in (indices or {"t": 1}).items()}
+            again = prove_step(
+                self.claim(left, right, program=program),
+                proved_entries(self.cell),
+                horizon=horizon + 1,
+                indices=moved,
+                scope=proof.scope,
+            )
+            parts = [v.proof for v in (proof, again) if v.proof is not None]
+            proof = replace(again, proof=ProofParts(tuple(parts))) if again.proof else again
         return combined(proof, checked)
 
     def form(self, form: Form, *, objective: Objective | None = None) -> Verdict:
@@ -159,10 +177,10 @@ class Evidence:
         if horizon is not None:
             found = self._form(horizon, objective)
             return replace(found, scope=found.scope.replace("T", "t"))
-        window = _window(form)
-        if window is not None:
+        spanned = window(form)
+        if spanned is not None:
             # A fixed number of steps: an identity, whatever came before.
-            name, gap = window
+            name, gap = spanned
             low = form.times[0][1] if form.times else as_affine(form.first_horizon)
             words = f"all {name} ≥ {low}" if name else f"t = {gap}"
             return self.one_step(
@@ -308,13 +326,13 @@ class Evidence:
         claim = self.claim(left, right, times, gradient.objective, gradient, self._explicit)
         # The identity proves what the gradient says, not another way of writing it.
         identity = None
-        if stated_by(gradient, left, right):
+        if stated_by(gradient, left, right, times, first):
             scope = f"all T ≥ {first}{self._all_sizes()}"
             identity = replace(self.adjoint_identity(gradient), scope=scope)
         proved = identity is not None and identity.status == "proved"
         # Whole gradients for every T; the adjoints inside them, and what evaluation in many
         # sizes only confirms, for the first few.
-        few = bool(times) or _inner(left) or (proved and not self.cell.is_scalar)
+        few = bool(times) or is_inner(left) or (proved and not self.cell.is_scalar)
         checked = self.checked(claim, self.scope(first=first, few=few))
         return checked if identity is None else combined(identity, checked)
 
@@ -327,35 +345,13 @@ def _all_replay(parts: Iterable[Replayable]) -> bool:
         return False
 
 
-def _inner(left: Node) -> bool:
-    """Whether a derivative is with respect to a signal after time 0."""
-    return (
-        isinstance(left, Derivative) and isinstance(left.wrt, Signal) and bool(left.wrt.time.names)
-    )
-
-
-def _window(form: Form) -> tuple[str, int] | None:
-    """The free time and the number of steps that a form spans, where that is fixed."""
-    left = form.left
-    if not isinstance(left, Derivative) or not isinstance(left.of, Signal):
-        return None
-    of = left.of.time
-    if isinstance(left.wrt, Signal) and of.is_const and left.wrt.time == as_affine(0):
-        return "", of.const
-    if len(of.names) != 1 or of.const != 0:
-        return None
-    (name,) = of.names
-    if left.kind == "immediate":
-        return name, 0
-    if isinstance(left.wrt, Signal) and (of - left.wrt.time).is_const:
-        return name, (of - left.wrt.time).const
-    return None
-
-
 def combined(proof: Verdict, checked: Verdict) -> Verdict:
     """A refutation wins; then the proof; then the check."""
     if checked.status == "refuted":
         return checked
+    if checked.how in (NOTHING_COMPARED[:1], NOTHING_COMPARED[1:]):
+        # No proof stands alone: nothing would notice that it is about another range of times.
+        return Verdict("undecided", checked.scope, checked.how)
     if proof.status == "proved":
         return replace(proof, how=(*proof.how, *_evaluated(checked)), conditions=checked.conditions)
     if checked.holds:

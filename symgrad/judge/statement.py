@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +19,8 @@ from symgrad.derivation.foundations import ProofParts, SameStep
 from symgrad.errors import SymgradError, UsageError
 from symgrad.lang.affine import Affine, T, as_affine, t
 from symgrad.lang.nodes import (
+    Cases,
+    Const,
     Derivative,
     Fold,
     IndexValue,
@@ -34,12 +37,16 @@ from symgrad.lang.nodes import (
     substitute_indices,
     walk,
 )
+from symgrad.ops.build import shape_text
 from symgrad.parse import parse_statement
 from symgrad.parse.formulas import Horizon
 from symgrad.parse.grammar import Syntax
 from symgrad.verify.onestep import same_at_every_time
 from symgrad.verify.polynomial import TooManyTerms
 from symgrad.verify.verdict import Verdict
+
+#: A range after a statement, as symgrad prints it.
+_RANGE = re.compile(r"\s(for\s.*|\\q?quad.*)$", re.DOTALL)
 
 Times: TypeAlias = tuple[tuple[str, Affine, Affine], ...]
 
@@ -71,6 +78,11 @@ def check(
         ParseError: the text is no statement about this cell; the message has the place.
         UsageError: L without its objective.
     """
+    if isinstance(statement, str) and (found := _RANGE.search(statement)):
+        raise UsageError(
+            f"{found[0].strip()!r}: check judges a statement at all times at which its signals "
+            "exist; leave the range out, or write cases: {a if T = 0; b otherwise}"
+        )
     if isinstance(statement, str):
         # The cotangent, the coefficient of weight decay.
         extra = () if objective is None else params_in(objective.seed, objective.penalty)
@@ -78,6 +90,11 @@ def check(
         left, right = parse_statement(statement, cell, syntax=syntax, extra=known, horizon=horizon)
     else:
         left, right = statement
+    if left.shape != right.shape and not isinstance(right, Const):
+        raise UsageError(
+            f"the left side is {shape_text(left.shape)}, the right side "
+            f"{shape_text(right.shape)}: such sides are equal for no sizes; look for a transpose"
+        )
     about_loss = any(isinstance(item, Name) and item is name("L") for item in walk(left, right))
     if about_loss and objective is None:
         raise UsageError(
@@ -104,15 +121,20 @@ class _Claim:
             return self._about_loss(evidence, gradient, times, max(first, gradient.first_horizon))
         span = self._span()
         if span is not None:
-            letter, gap = span
+            letter, gap, shift = span
+            # The same at the latest times: h_{t-8} is a state like h_t.
+            there = {letter: Affine(((letter, 1),), shift)}
+            left, right = (substitute_indices(side, there) for side in (self.left, self.right))
+            moved = replace(self, left=left, right=right)
             return evidence.one_step(
-                self.left,
-                self.right,
-                times=times,
+                left,
+                right,
+                times=moved.times(),
                 horizon=gap,
                 indices={letter: gap} if letter != "T" else {},
-                scope=f"all {letter} ≥ {gap}",
-                first=max(first, gap) if letter == "T" else first,
+                scope=f"all {letter} ≥ {gap + shift}",
+                first=max(moved.first(), gap),
+                later=True,
             )
         checked = evidence.formula(self.left, self.right, times=times, first=first)
         if not checked.holds:
@@ -132,7 +154,9 @@ class _Claim:
             return found
         left = derivative("gradient", name("L"), wrt)
         proof = evidence.adjoint(gradient, left, known, (), gradient.first_horizon)
-        return found if proof.status != "proved" else _through(proof, same, first)
+        if proof.status != "proved":
+            return found
+        return self._stated(_through(proof, same, first), found)
 
     def _with_proof(self, evidence: Evidence, checked: Verdict, first: int) -> Verdict:
         """The proof of a derived form that has the same normal form."""
@@ -145,14 +169,22 @@ class _Claim:
                 found = _through(known, same, first)
                 moved = self._at_horizon() is not self
                 scope = found.scope.replace("T", "t") if moved else found.scope
-                return replace(found, scope=scope, conditions=checked.conditions)
+                return self._stated(replace(found, scope=scope), checked)
         return checked
 
+    def _stated(self, proof: Verdict, checked: Verdict) -> Verdict:
+        """A proof of another formula that is equal, with what was evaluated of this one."""
+        how = [line for line in proof.how if not line.startswith("evaluated exactly for T = 0..")]
+        if checked.status == "checked":
+            how.append(f"evaluated exactly for {checked.scope}")
+        return replace(proof, how=tuple(how), conditions=checked.conditions)
+
     def _at_horizon(self) -> _Claim:
-        """The same about T instead of t, where T does not occur."""
+        """The same about T instead of t, where T does not occur at all."""
         sides = (self.left, self.right)
-        names = {letter for item in signals_in(*sides) for letter in item.time.names}
-        if "t" not in names or "T" in names:
+        names = {letter for form in _forms(*sides) for letter in form.names}
+        bound = {node.index for node in walk(*sides) if isinstance(node, Fold)}
+        if "t" not in names or "T" in names | bound:
             return self
         left, right = (substitute_indices(side, {"t": T}) for side in sides)
         return replace(self, left=left, right=right)
@@ -180,21 +212,18 @@ class _Claim:
     # ---- times ----
 
     def _signals(self) -> list[Signal]:
-        return [s for s in signals_in(self.left, self.right) if not s.adjoint]
+        return signals_in(self.left, self.right)
 
     def _earliest(self, item: Signal) -> int:
-        return 0 if self.cell.is_state(item.name) else 1
+        """The first time at which it exists: of losses, targets and δ there are none at 0."""
+        return 0 if self.cell.is_state(item.name) and item.adjoint in ("", "lam") else 1
 
     def times(self) -> Times:
         """The free times with their ranges: t, then k up to it."""
         nodes = walk(self.left, self.right)
         taken = {node.index for node in nodes if isinstance(node, Fold)} | {"T"}
         taken |= {letter for node in nodes for side in node.shape for letter in side.names}
-        forms = [item.time for item in self._signals()]
-        for node in nodes:
-            forms += [node.form] if isinstance(node, IndexValue | Iverson) else []
-            forms += [node.exponent] if isinstance(node, Power) else []
-            forms += [node.lower, node.upper] if isinstance(node, Fold) else []
+        forms = _forms(self.left, self.right)
         free = dict.fromkeys(
             letter for form in forms for letter in sorted(form.names) if letter not in taken
         )
@@ -215,19 +244,41 @@ class _Claim:
         low = max((self._earliest(s) - s.time.const for s in at_end), default=0)
         return max([low, *numbers, 0])
 
-    def _span(self) -> tuple[str, int] | None:
-        """The letter of a statement of one or a few steps, and how many these are."""
+    def _span(self) -> tuple[str, int, int] | None:
+        """The letter of a statement of few steps, how many, and how far back they end."""
         letters = {letter for item in self._signals() for letter in item.time.names}
         if len(letters) != 1 or not same_at_every_time(self.left, self.right):
             return None
         if any(item.time.is_const for item in self._signals()):
             return None
         (letter,) = letters
-        if isinstance(self.left, Derivative) and not isinstance(self.left.wrt, Signal):
+        # What the states bring along is another tangent for each parameter.
+        derivatives = [n for n in walk(self.left, self.right) if isinstance(n, Derivative)]
+        if any(not isinstance(node.wrt, Signal) for node in derivatives):
             return None
         later = max(item.time.const for item in self._signals())
         gap = max(self._earliest(item) - item.time.const for item in self._signals())
-        return (letter, gap) if later <= 0 and gap >= 1 else None
+        if any(item.time.coefficient(letter) != 1 for item in self._signals()):
+            return None
+        return (letter, gap + later, -later) if later <= 0 and gap + later >= 1 else None
+
+
+def _forms(*sides: Node) -> list[Affine]:
+    """Every time in a formula: of signals, in exponents, bounds and conditions."""
+    found: list[Affine] = []
+    for node in walk(*sides):
+        if isinstance(node, Signal):
+            found.append(node.time)
+        elif isinstance(node, IndexValue | Iverson):
+            found.append(node.form)
+        elif isinstance(node, Power):
+            found.append(node.exponent)
+        elif isinstance(node, Fold):
+            found += [node.lower, node.upper]
+        elif isinstance(node, Cases):
+            conditions = [c for row in node.conditions for c in row]
+            found += [s for c in conditions for s in (c.left, c.right) if isinstance(s, Affine)]
+    return found
 
 
 def _same(known: Node, claimed: Node, first: int) -> SameStep | None:

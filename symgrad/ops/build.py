@@ -51,7 +51,7 @@ def as_node(value: Node | int | Fraction) -> Node:
     repair = "use an integer or fractions.Fraction"
     if isinstance(value, float):
         repair = f"floats are not exact: write Fraction({str(value)!r})"
-    if isinstance(value, list | tuple):
+    if type(value).__name__ in ("list", "tuple"):
         repair = "the values below each other are concat(a, b)"
     raise TypeError(f"{value!r} ({type(value).__name__}) cannot stand in a formula; {repair}")
 

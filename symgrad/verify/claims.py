@@ -30,6 +30,8 @@ from symgrad.verify.special import NotMet, special_claims
 from symgrad.verify.verdict import Verdict
 from symgrad.verify.witness import find
 
+#: Reasons of a verdict for which no two values were compared at all.
+NOTHING_COMPARED = ("no T is left to evaluate it at", "there is no time to evaluate it at")
 HORIZONS: tuple[int, ...] = tuple(range(51))
 LARGEST_ERROR = 2.0**-40
 #: Primes below 2^61 - 1: what is a multiple of one prime is none of the others.
@@ -133,7 +135,7 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
     worst = 0.0
     points = 0
     if not scope.horizons:
-        return Verdict("undecided", "", ("no T is left to evaluate it at",))
+        return Verdict("undecided", "", NOTHING_COMPARED[:1])
     for sizes in scope.sizes:
         single = _error(claim, scope, dict(sizes))
         needed = _points(single)
@@ -155,7 +157,7 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
         for point, (part, other) in enumerate(parts):
             found = _first_difference(claim, part, dict(sizes), point, other=other)
             if found == ():
-                return Verdict("undecided", scope.words(), ("there is no time to evaluate it at",))
+                return Verdict("undecided", scope.words(), NOTHING_COMPARED[1:])
             if found is not None:
                 verdict = _refuted(claim, scope, found[0], sizes)
                 return verdict if verdict.witness else _with_relations(claim, scope, verdict)
