@@ -41,6 +41,8 @@ ROUNDING = 64 * 100 * 2.0**-53
 #: How many times the bound of a running error analysis is allowed: it belongs to one order of
 #: operations, and others err a few times as much.
 SAFETY = 16
+#: The smallest float64 with all its digits.
+NORMAL = 2.0**-1022
 
 
 def gradients_by(
@@ -243,11 +245,16 @@ def _judged(ours: Any, theirs: Any, bound: float, limit: Any) -> tuple[bool, flo
     """Whether an entry is within its bound; what part of the bound it takes; both, relatively."""
     infinity = float("inf")
     size, gap = abs(theirs), abs(ours - theirs)
+    known = limit is not None
     if limit is None:
         limit = bound * size
     if not gap < infinity:
         # Beyond the range of float64 nothing can be said; anywhere else it is wrong.
         return limit == infinity, infinity, infinity, infinity
+    if known and isinstance(ours, float) and max(abs(ours), size) < NORMAL:
+        # Products of floats below the normal range keep few digits, or none, depending on the
+        # order they are taken in; ask for more digits to tell such gradients apart.
+        return True, 0.0, 0.0, infinity
     share = float(gap / limit) if limit else (infinity if gap else 0.0)
     error = float(gap / size) if size else (infinity if gap else 0.0)
     return bool(gap <= limit), share, error, float(limit / size) if size else infinity
