@@ -25,8 +25,8 @@ from symgrad.lang.nodes import (
 )
 from symgrad.testing import Statement, mutants, rewritings, score, statements
 from symgrad.testing.mutations import CLASSES
-from symgrad.testing.oracle import told_apart
 from symgrad.testing.places import everywhere
+from symgrad.testing.truth import told_apart
 from symgrad.verify.claims import Scope
 from symgrad.verify.verdict import Verdict
 

@@ -10,6 +10,7 @@ from symgrad.adjoint.objective import Objective
 from symgrad.lang.affine import Affine, as_affine
 from symgrad.lang.display import Displayable
 from symgrad.lang.nodes import Name, Node, fold, substitute_indices, transform
+from symgrad.verify.times import Times
 
 ZERO = as_affine(0)
 
@@ -73,7 +74,7 @@ class Form(Displayable):
     left: Node
     right: Node
     where: tuple[tuple[Name, Node], ...] = ()
-    times: tuple[tuple[str, Affine, Affine], ...] = ()
+    times: Times = ()
     first_horizon: int = 0
     recurrence: Recurrence | None = None
     branches: tuple[Branch, ...] = ()

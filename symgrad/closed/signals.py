@@ -33,6 +33,7 @@ from symgrad.lang.nodes import (
     substitute_indices,
     walk,
 )
+from symgrad.verify.times import Times
 
 _k = symbol("k")
 
@@ -118,7 +119,7 @@ def _trivial_entry(cell: Cell, wrt: Signal, moving: Transition, along: tuple[str
 
 def _free_times(
     cell: Cell, of: Signal, wrt: Signal, moving: Transition, along: tuple[str, ...]
-) -> tuple[tuple[str, Affine, Affine], ...]:
+) -> Times:
     """The free times with their ranges: every signal exists from t = 1, states from 0."""
     earliest = 0 if _trivial_entry(cell, wrt, moving, along) else 1
     of_earliest = 0 if cell.is_state(of.name) and earliest == 0 else 1
@@ -147,7 +148,7 @@ def _first_horizon(
     cell: Cell,
     of: Signal,
     wrt: Signal,
-    times: tuple[tuple[str, Affine, Affine], ...],
+    times: Times,
     trivial: bool,
 ) -> int:
     """The smallest T at which both signals exist: only states have a value at time 0."""

@@ -31,6 +31,7 @@ from symgrad.ops.parts import is_zero
 from symgrad.verify.axioms import Entry
 from symgrad.verify.formula import Weights
 from symgrad.verify.onestep import AdjointProof
+from symgrad.verify.times import Times
 
 
 def objective_weights(objective: Objective) -> Weights:
@@ -127,9 +128,6 @@ def adjoint_proof(cell: Cell, gradient: Gradient, entries: Mapping[str, Entry]) 
         objective.penalty,
         gradient.extra,
     )
-
-
-Times = tuple[tuple[str, Affine, Affine], ...]
 
 
 def stated_by(

@@ -33,7 +33,7 @@ from symgrad.derivation.foundations import (
     foundations,
 )
 from symgrad.derivation.windows import is_inner, window
-from symgrad.lang.affine import Affine, T, as_affine, t
+from symgrad.lang.affine import T, as_affine, t
 from symgrad.lang.nodes import (
     Condition,
     Derivative,
@@ -44,10 +44,11 @@ from symgrad.lang.nodes import (
 )
 from symgrad.lang.program import Program
 from symgrad.verify.claims import HORIZONS, NOTHING_COMPARED, Scope, all_sizes, check
-from symgrad.verify.formula import FormulaClaim, FreeTime, Runs
+from symgrad.verify.formula import FormulaClaim, Runs
 from symgrad.verify.induction import prove_induction
 from symgrad.verify.onestep import prove_adjoint, prove_step
 from symgrad.verify.polynomial import TooManyTerms
+from symgrad.verify.times import Times
 from symgrad.verify.verdict import Replayable, Verdict, weakest
 
 #: For statements with free times: the oracle is asked for every one of them.
@@ -94,7 +95,7 @@ class Evidence:
         left: Node,
         right: Node,
         *,
-        times: tuple[tuple[str, Affine, Affine], ...] = (),
+        times: Times = (),
         first: int = 0,
         objective: Objective | None = None,
         gradient: Gradient | None = None,
@@ -108,7 +109,7 @@ class Evidence:
         self,
         left: Node,
         right: Node,
-        times: tuple[tuple[str, Affine, Affine], ...] = (),
+        times: Times = (),
         objective: Objective | None = None,
         gradient: Gradient | None = None,
         program: Program | None = None,
@@ -118,7 +119,7 @@ class Evidence:
             forward,
             left,
             right,
-            tuple(FreeTime(*time) for time in times),
+            times,
             given_nodes(self.cell, forward, left, right, objective),
             None if objective is None else objective_weights(objective),
             None if gradient is None else gradient.program,
@@ -131,7 +132,7 @@ class Evidence:
         left: Node,
         right: Node,
         *,
-        times: tuple[tuple[str, Affine, Affine], ...],
+        times: Times,
         horizon: int = 1,
         indices: Mapping[str, int] | None = None,
         program: Program | None = None,
@@ -317,7 +318,7 @@ class Evidence:
         gradient: Gradient,
         left: Node,
         right: Node,
-        times: tuple[tuple[str, Affine, Affine], ...],
+        times: Times,
         first: int,
     ) -> Verdict:
         """An adjoint equation or a gradient written with adjoints."""

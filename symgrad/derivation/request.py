@@ -40,8 +40,7 @@ from symgrad.lang.nodes import (
     transform,
 )
 from symgrad.lang.program import at_last_step, before_last_step
-
-Times = tuple[tuple[str, Affine, Affine], ...]
+from symgrad.verify.times import Times
 
 #: The largest T for which a program is written out.
 LONGEST = 10_000

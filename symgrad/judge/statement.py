@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
 
 from symgrad.adjoint import Gradient, Objective, backward
 from symgrad.cell import Cell
@@ -43,12 +42,11 @@ from symgrad.parse.formulas import Horizon
 from symgrad.parse.grammar import Syntax
 from symgrad.verify.onestep import same_at_every_time
 from symgrad.verify.polynomial import TooManyTerms
+from symgrad.verify.times import Times
 from symgrad.verify.verdict import Verdict
 
 #: A range after a statement, as symgrad prints it.
 _RANGE = re.compile(r"\s(for\s.*|\\q?quad.*)$", re.DOTALL)
-
-Times: TypeAlias = tuple[tuple[str, Affine, Affine], ...]
 
 
 def check(

@@ -26,7 +26,7 @@ from symgrad.lang.nodes import (
     signals_in,
 )
 from symgrad.ops.table import PRIMITIVES
-from symgrad.testing.places import everywhere
+from symgrad.testing.places import everywhere, is_call
 
 FACTOR: Final = "factor dropped"
 SIGN: Final = "sign"
@@ -70,30 +70,26 @@ def mutants(cell: Cell, right: Node) -> dict[Node, str]:
     return found
 
 
-def _is(node: Node, *heads: str) -> bool:
-    return isinstance(node, Apply) and node.head.name in heads
-
-
 def _operations(node: Node) -> Iterator[tuple[str, Node]]:
     """Terms, factors, signs, products, transposes, coefficients."""
-    if _is(node, "add"):
+    if is_call(node, "add"):
         for place, term in enumerate(node.args):
             rest = (*node.args[:place], *node.args[place + 1 :])
             starts = any(s.time.is_const and s.time.const == 0 for s in signals_in(term))
             yield INITIAL if starts else PATH, OPERATORS["add"](*rest)
             yield SIGN, OPERATORS["add"](*node.args[:place], -term, *node.args[place + 1 :])
-    if _is(node, "mul"):
+    if is_call(node, "mul"):
         for place in range(len(node.args)):
             rest = (*node.args[:place], *node.args[place + 1 :])
             yield FACTOR, OPERATORS["mul"](*rest)
-    if _is(node, "matmul"):
+    if is_call(node, "matmul"):
         left, right = node.args
         yield FACTOR, right
         yield FACTOR, left
         yield PRODUCT, OPERATORS["matmul"](right, left)
         if left.shape == right.shape:
             yield PRODUCT, OPERATORS["mul"](left, right)
-    if _is(node, "transpose"):
+    if is_call(node, "transpose"):
         yield TRANSPOSE, node.args[0]
     if isinstance(node, Param) and not node.is_scalar:
         yield TRANSPOSE, OPERATORS["transpose"](node)
@@ -109,7 +105,7 @@ def _slopes(node: Node) -> Iterator[tuple[str, Node]]:
     if isinstance(value, Power) and value.exponent.const == 2 and value.exponent.is_const:
         yield SLOPE, value.base * (1 - value.base)
         yield ACTIVATED, 1 - OPERATORS["call"](PRIMITIVES["tanh"], value.base) ** 2
-    if _is(node, "mul"):
+    if is_call(node, "mul"):
         for place, factor in enumerate(node.args):
             value = _one_minus(factor)
             if value is None or value not in node.args:
@@ -123,9 +119,9 @@ def _slopes(node: Node) -> Iterator[tuple[str, Node]]:
 
 def _one_minus(node: Node) -> Node | None:
     """a where the node is 1 - a."""
-    if _is(node, "add") and len(node.args) == 2:
+    if is_call(node, "add") and len(node.args) == 2:
         one, rest = node.args
-        if isinstance(one, Const) and one.value == 1 and _is(rest, "neg"):
+        if isinstance(one, Const) and one.value == 1 and is_call(rest, "neg"):
             return rest.args[0]
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from symgrad.lang.nodes import Cases, Derivative, Fold, Misfit, Node, fold, open_fold, walk
+from symgrad.lang.nodes import Apply, Cases, Derivative, Fold, Misfit, Node, fold, open_fold, walk
 
 #: What can be put in the place of a node, each with a label.
 Local = Callable[[Node], Iterator[tuple[str, Node]]]
@@ -40,4 +40,9 @@ def _edits(node: Node, local: Local) -> Iterator[tuple[str, Node]]:
             yield label, node.with_args((*node.args[:place], made, *node.args[place + 1 :]))
 
 
-__all__ = ["everywhere"]
+def is_call(node: Node, *heads: str) -> bool:
+    """Whether a node is an application of one of these operations."""
+    return isinstance(node, Apply) and node.head.name in heads
+
+
+__all__ = ["everywhere", "is_call"]

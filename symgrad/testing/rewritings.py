@@ -39,7 +39,7 @@ from symgrad.lang.nodes import (
 )
 from symgrad.ops.build import make
 from symgrad.ops.table import PRIMITIVES
-from symgrad.testing.places import everywhere
+from symgrad.testing.places import everywhere, is_call
 
 
 def rewritings(cell: Cell, right: Node) -> dict[Node, str]:
@@ -58,12 +58,8 @@ def rewritings(cell: Cell, right: Node) -> dict[Node, str]:
     return found
 
 
-def _is(node: Node, *heads: str) -> bool:
-    return isinstance(node, Apply) and node.head.name in heads
-
-
 def _orders(node: Node) -> Iterator[tuple[str, Node]]:
-    if _is(node, "add", "mul"):
+    if is_call(node, "add", "mul"):
         assert isinstance(node, Apply)
         build = OPERATORS[node.head.name]
         yield "reordered", build(*reversed(node.args))
@@ -99,9 +95,10 @@ def _ranges(node: Node) -> Iterator[tuple[str, Node]]:
     some = (Condition(high, "≥", low),)
     yield "split", cases([(join(at(high), over(low, high - 1, body)), some), (unit, ())])
     yield "split", cases([(join(over(low + 1, high, body), at(low)), some), (unit, ())])
-    if node.kind == "sum" and _is(body, "add") and all(a.shape == body.shape for a in body.args):
+    alike = all(a.shape == body.shape for a in body.args)
+    if node.kind == "sum" and is_call(body, "add") and alike:
         yield "expanded", OPERATORS["add"](*[over(low, high, a) for a in body.args])
-    if node.kind == "sum" and _is(body, "mul"):
+    if node.kind == "sum" and is_call(body, "mul"):
         outer = [a for a in body.args if substitute_indices(a, {index: Affine((("⋆", 1),))}) is a]
         inner = [a for a in body.args if a not in outer]
         if outer and inner:
@@ -134,37 +131,37 @@ def _name(node: Power) -> str:
 
 
 def _products(node: Node) -> Iterator[tuple[str, Node]]:
-    if _is(node, "mul"):
+    if is_call(node, "mul"):
         for place, factor in enumerate(node.args):
             rest = (*node.args[:place], *node.args[place + 1 :])
-            if _is(factor, "add"):
+            if is_call(factor, "add"):
                 terms = [OPERATORS["mul"](*rest, term) for term in factor.args]
                 yield "expanded", OPERATORS["add"](*terms)
             if isinstance(factor, Fold) and factor.kind == "sum":
                 index, body = open_fold(factor)
                 inner = OPERATORS["mul"](*rest, body)
                 yield "expanded", fold("sum", index, factor.lower, factor.upper, inner)
-    if _is(node, "matmul"):
+    if is_call(node, "matmul"):
         left, right = node.args
-        if _is(right, "add") and all(t.shape == right.shape for t in right.args):
+        if is_call(right, "add") and all(t.shape == right.shape for t in right.args):
             yield "expanded", OPERATORS["add"](*[OPERATORS["matmul"](left, t) for t in right.args])
-        if _is(left, "add") and all(t.shape == left.shape for t in left.args):
+        if is_call(left, "add") and all(t.shape == left.shape for t in left.args):
             yield "expanded", OPERATORS["add"](*[OPERATORS["matmul"](t, right) for t in left.args])
         turned = make(PRIMITIVES["matmul"], right.T, left.T)
         yield "transposed", make(PRIMITIVES["transpose"], turned)
-        if _is(left, "diag") and right.shape == left.args[0].shape:
+        if is_call(left, "diag") and right.shape == left.args[0].shape:
             yield "entrywise", OPERATORS["mul"](left.args[0], right)
-    if _is(node, "mul") and len(node.args) == 2 and node.shape[1] == SCALAR[1]:
+    if is_call(node, "mul") and len(node.args) == 2 and node.shape[1] == SCALAR[1]:
         first, second = node.args
         if first.shape == second.shape and first.shape != SCALAR:
             yield "entrywise", make(PRIMITIVES["matmul"], OPERATORS["diag"](first), second)
-    if _is(node, "add") and len(node.args) == 2:
+    if is_call(node, "add") and len(node.args) == 2:
         yield from _factored(*node.args)
 
 
 def _factored(one: Node, two: Node) -> Iterator[tuple[str, Node]]:
     """a b + a c = a (b + c)."""
-    sides = [n.args if _is(n, "mul") else (n,) for n in (one, two)]
+    sides = [n.args if is_call(n, "mul") else (n,) for n in (one, two)]
     for common in sides[0]:
         if common in sides[1] and not isinstance(common, Const):
             rest = []
@@ -176,16 +173,16 @@ def _factored(one: Node, two: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _terms(node: Node, spare: Node) -> Iterator[tuple[str, Node]]:
-    if _is(node, "add") and len(node.args) == 2:
+    if is_call(node, "add") and len(node.args) == 2:
         one, rest = node.args
-        square = rest.args[0] if _is(rest, "neg") else None
+        square = rest.args[0] if is_call(rest, "neg") else None
         if isinstance(one, Const) and one.value == 1 and isinstance(square, Power):
             exponent = square.exponent
             if exponent.is_const and exponent.const == 2 and not square.is_matrix_power:
                 yield "factored", (1 - square.base) * (1 + square.base)
-    if isinstance(node, Signal | Param | Fold) or _is(node, "mul", "matmul"):
+    if isinstance(node, Signal | Param | Fold) or is_call(node, "mul", "matmul"):
         yield "added and subtracted", (node + spare) - spare
         yield "in two parts", Fraction(1, 3) * node + Fraction(2, 3) * node
-    if _is(node, "mul") and len(node.args) >= 2:
+    if is_call(node, "mul") and len(node.args) >= 2:
         minus = [make(PRIMITIVES["neg"], a) for a in node.args[:2]]
         yield "signs", make(PRIMITIVES["mul"], *minus, *node.args[2:])

@@ -21,9 +21,9 @@ from symgrad.cell import Cell
 from symgrad.cells import CATALOGUE, catalogue_cell
 from symgrad.lang.nodes import Node
 from symgrad.testing.mutations import CLASSES, mutants
-from symgrad.testing.oracle import outside, told_apart
 from symgrad.testing.rewritings import rewritings
 from symgrad.testing.statements import Statement, statements
+from symgrad.testing.truth import outside, told_apart
 from symgrad.verify.claims import Scope, all_sizes
 from symgrad.verify.verdict import Witness
 

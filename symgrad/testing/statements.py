@@ -19,13 +19,12 @@ from symgrad.derivation.claiming import (
 )
 from symgrad.derivation.evidence import Evidence
 from symgrad.errors import NoClosedForm
-from symgrad.lang.affine import Affine, T, as_affine, symbol, t
+from symgrad.lang.affine import T, as_affine, symbol, t
 from symgrad.lang.nodes import Condition, Node, cases, derivative, name
 from symgrad.lang.program import at_last_step, before_last_step
 from symgrad.verify.formula import FormulaClaim
+from symgrad.verify.times import Times
 from symgrad.verify.verdict import Verdict
-
-Times = tuple[tuple[str, Affine, Affine], ...]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.lang.algebra import MERSENNE_61, PrimeField
-from symgrad.verify.degree import Degree, Degrees, error_bound
+from symgrad.lang.algebra import OTHER_PRIMES as OTHER_PRIMES
+from symgrad.verify.degree import Degree, Degrees, error_bound, points_needed
 from symgrad.verify.domain import poles
 from symgrad.verify.kinks import at_kink
 from symgrad.verify.related_check import Place, related
@@ -34,13 +35,10 @@ from symgrad.verify.witness import find
 NOTHING_COMPARED = ("no T is left to evaluate it at", "there is no time to evaluate it at")
 HORIZONS: tuple[int, ...] = tuple(range(51))
 LARGEST_ERROR = 2.0**-40
-#: Primes below 2^61 - 1: what is a multiple of one prime is none of the others.
-OTHER_PRIMES = (2**61 - 31, 2**61 - 45)
-_MOST_POINTS = 6
 _MOST_DRAWS = 20
 #: Sizes below those of a difference that are tried for a smaller witness.
 _MOST_SIZES = 64
-#: A side that has a value at so many T has one at every later one too.
+#: A side that has a value at so many T running has one at every later one too.
 _FIRST_HORIZONS = 4
 
 
@@ -119,15 +117,23 @@ def _where_defined(claim: Claim, scope: Scope, verdict: Verdict) -> Verdict:
 
 
 def _without_value(claim: Claim, scope: Scope) -> tuple[int, ...]:
-    """The T at which a claim has no value, whatever the other numbers are."""
+    """The T at which a claim has no value, whatever the other numbers are.
+
+    What has a value at several T running has one from there on.
+    """
     found: list[int] = []
+    running = 0
     for horizon in scope.horizons:
         try:
             _first_difference(claim, replace(scope, horizons=(horizon,)), dict(scope.sizes[0]), 0)
         except (ArithmeticError, KeyError):
             found.append(horizon)
-        if horizon - len(found) >= _FIRST_HORIZONS:
-            break  # what has a value several times running has one from there on
+        else:
+            running += 1
+            if running == _FIRST_HORIZONS:
+                break
+            continue
+        running = 0
     return tuple(found)
 
 
@@ -138,7 +144,7 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
         return Verdict("undecided", "", NOTHING_COMPARED[:1])
     for sizes in scope.sizes:
         single = _error(claim, scope, dict(sizes))
-        needed = _points(single)
+        needed = points_needed(single, LARGEST_ERROR)
         if needed is None:
             return Verdict(
                 "undecided",
@@ -213,15 +219,6 @@ def _error(claim: Claim, scope: Scope, sizes: Mapping[str, int]) -> float:
 
 def _top(left: Any, right: Any, algebra: Degrees) -> int:
     return algebra.whole(algebra.add(left, right))
-
-
-def _points(single: float) -> int | None:
-    if single > 0.5:
-        return None
-    for points in range(1, _MOST_POINTS + 1):
-        if single**points <= LARGEST_ERROR:
-            return points
-    return None
 
 
 def _first_difference(

@@ -168,3 +168,14 @@ def error_bound(degree: int, calls: int, argument: int, prime: int) -> float:
     values = (prime - 1) // 2
     pairs = calls * (calls + 1) // 2
     return min(1.0, (degree + pairs * max(argument, 1)) / values)
+
+
+#: More random points than this are not tried.
+_MOST_POINTS = 6
+
+
+def points_needed(single: float, least: float) -> int | None:
+    """How many points bring the error probability of one below ``least``; None: too many."""
+    if single > 0.5:
+        return None
+    return next((n for n in range(1, _MOST_POINTS + 1) if single**n <= least), None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from symgrad.lang.affine import Affine
 from symgrad.lang.algebra import Algebra, Value
 from symgrad.lang.nodes import Derivative, Name, Node, Param, Signal
 from symgrad.lang.program import Inputs, Program, Runner, Trace
@@ -13,18 +12,10 @@ from symgrad.lang.tape import Environment, Tape
 from symgrad.verify.claims import Session
 from symgrad.verify.forward import Forward
 from symgrad.verify.sampling import Sampler
+from symgrad.verify.times import Times, choices
 
 #: dL as weights on signals, from T and a function that evaluates formulas on the run.
 Weights = Callable[[int, Callable[[Node], Value]], dict[tuple[str, int], Value]]
-
-
-@dataclass(frozen=True)
-class FreeTime:
-    """A time that a statement holds for all values of, from ``first`` to ``last`` (in T)."""
-
-    name: str
-    first: Affine
-    last: Affine
 
 
 @dataclass(frozen=True)
@@ -46,7 +37,7 @@ class FormulaClaim:
     program: Program
     left: Node
     right: Node
-    times: tuple[FreeTime, ...] = ()
+    times: Times = ()
     given: Mapping[str, Node] = field(default_factory=dict)
     weights: Weights | None = None
     backward: Program | None = None
@@ -105,7 +96,7 @@ class FormulaSession:
 
     def at(self, horizon: int) -> tuple[list[Value], list[Value]]:
         """Both sides at T, one value for each choice of the free times."""
-        pairs = [self.sides(horizon, indices) for indices in self._indices(horizon)]
+        pairs = [self.sides(horizon, indices) for indices in choices(self.claim.times, horizon)]
         return [left for left, _ in pairs], [right for _, right in pairs]
 
     def sides(self, horizon: int, indices: dict[str, int]) -> tuple[Value, Value]:
@@ -131,19 +122,6 @@ class FormulaSession:
             self.traces[horizon] = self.runner.run(self.inputs, horizon)
         return self.traces[horizon]
 
-    def _indices(self, horizon: int) -> list[dict[str, int]]:
-        found: list[dict[str, int]] = [{}]
-        for time in self.claim.times:
-            found = [
-                {**known, time.name: value}
-                for known in found
-                for value in range(
-                    time.first.value({"T": horizon, **known}),
-                    time.last.value({"T": horizon, **known}) + 1,
-                )
-            ]
-        return found
-
     def _named(self, node: Node, env: Environment, horizon: int) -> Value:
         if not isinstance(node, Derivative):
             raise KeyError(f"no value for the name {node!r}")
@@ -166,4 +144,4 @@ class FormulaSession:
         return lambda node: Tape([node], self.algebra).run(env)[0]
 
 
-__all__ = ["FormulaClaim", "FormulaSession", "FreeTime", "Weights"]
+__all__ = ["FormulaClaim", "FormulaSession", "Weights"]

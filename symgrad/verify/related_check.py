@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from symgrad.lang.algebra import MERSENNE_61, Value
-from symgrad.verify.degree import Degree, Degrees, error_bound
+from symgrad.lang.algebra import MERSENNE_61, OTHER_PRIMES, Value
+from symgrad.verify.degree import Degree, Degrees, error_bound, points_needed
 from symgrad.verify.related_field import MOST_POWER, RelatedField
 from symgrad.verify.relations import Relation
 from symgrad.verify.sampling import Claim, Sampler, digest
@@ -22,7 +22,6 @@ Sizes = tuple[tuple[str, int], ...]
 #: Summands kept apart in an argument of a call; 1 sees signs and factors of whole sums only.
 _WIDTHS = (1, 24)
 _MOST_DRAWS = 8
-_OTHER_PRIME = 2**61 - 31
 
 
 @dataclass(frozen=True)
@@ -125,12 +124,12 @@ def _in_field(
         if isinstance(first, Place):
             return first
         single = _single_error(claim, horizons[-1], place, first)
-        points = next((n for n in range(1, 7) if single**n <= least), None)
-        if single > 0.5 or points is None:
+        points = points_needed(single, least)
+        if points is None:
             return None
         few = horizons[:3]
         rest = [(horizons, point, MERSENNE_61) for point in range(1, points)]
-        for part, point, prime in [*rest, (few, points, _OTHER_PRIME)]:
+        for part, point, prime in [*rest, (few, points, OTHER_PRIMES[0])]:
             later = _evaluated(claim, part, place, field, point, scalar=scalar, prime=prime)
             if isinstance(later, Place):
                 return later

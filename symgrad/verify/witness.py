@@ -22,6 +22,7 @@ from symgrad.lang.algebra import Algebra, Multiprecision, Rationals, Value, is_a
 from symgrad.lang.program import Program, Runner
 from symgrad.lang.tape import Environment, Tape
 from symgrad.verify.sampling import Claim, Sampler, digest, simple_fraction
+from symgrad.verify.times import choices
 from symgrad.verify.verdict import Witness
 
 _POINTS = 8
@@ -283,16 +284,7 @@ def _no_signal(label: str, time: int) -> Value:
 
 def free_times(claim: Claim, horizon: int) -> list[tuple[tuple[str, int], ...]]:
     """The values of a claim's free times in the order in which its session evaluates them."""
-    found: list[dict[str, int]] = [{}]
-    for time in getattr(claim, "times", ()):
-        found = [
-            {**known, time.name: value}
-            for known in found
-            for value in range(
-                time.first.value({"T": horizon, **known}),
-                time.last.value({"T": horizon, **known}) + 1,
-            )
-        ]
+    found = choices(getattr(claim, "times", ()), horizon)
     return [tuple(known.items()) for known in found]
 
 

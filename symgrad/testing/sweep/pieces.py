@@ -34,9 +34,10 @@ from symgrad.parse import parse_statement
 from symgrad.testing.statements import forms
 from symgrad.testing.sweep.tasks import ALL, Task, objective_of
 from symgrad.verify.claims import Session
-from symgrad.verify.formula import FormulaClaim, FreeTime
+from symgrad.verify.formula import FormulaClaim
 from symgrad.verify.forward import Forward
 from symgrad.verify.sampling import Claim, Sampler
+from symgrad.verify.times import Times
 
 #: The value whose derivative is taken, on a run in any algebra.
 Quantity = Callable[[Trace, Algebra], Value]
@@ -164,10 +165,10 @@ class GradientClaim:
         return self.runs.gradient.cell.program
 
     @property
-    def times(self) -> tuple[FreeTime, ...]:
+    def times(self) -> Times:
         """An input is one at each time."""
         if self.wrt in self.runs.gradient.cell.inputs:
-            return (FreeTime("t", as_affine(1), HORIZON),)
+            return (("t", as_affine(1), HORIZON),)
         return ()
 
     def session(self, algebra: Algebra, sampler: Sampler) -> Session:

@@ -1,0 +1,25 @@
+"""Free times of a statement, and the values that they take."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from symgrad.lang.affine import Affine
+
+#: Times that a statement holds for all values of: a name, its first value and its last, in T
+#: and in the names before it.
+Times: TypeAlias = tuple[tuple[str, Affine, Affine], ...]
+
+
+def choices(times: Times, horizon: int) -> list[dict[str, int]]:
+    """Every choice of the free times at T, in order."""
+    found: list[dict[str, int]] = [{}]
+    for name, first, last in times:
+        found = [
+            {**known, name: value}
+            for known in found
+            for value in range(
+                first.value({"T": horizon, **known}), last.value({"T": horizon, **known}) + 1
+            )
+        ]
+    return found
