@@ -19,6 +19,7 @@ from symgrad.derivation.proofwriter import NoCertificate, ProofWriter
 from symgrad.errors import NoClosedForm
 from symgrad.verify import kernel
 from symgrad.verify.encoding import NotEncoded, affine, canonical
+from symgrad.verify.times import range_words
 from symgrad.verify.verdict import Verdict
 
 #: What a verdict says of a statement whose proof the kernel accepts.
@@ -108,9 +109,5 @@ def certificate_in(verdict: Verdict) -> Certificate | None:
 
 def _scope(cell: Cell, form: Form) -> str:
     """All times for which the form is said, and all sizes."""
-    times = [f"{low} ≤ {free} ≤ {last}" for free, low, last in form.times]
-    implied = max((low.const for _, low, _ in form.times), default=-1)
-    if form.first_horizon > implied:
-        times.append(f"T ≥ {form.first_horizon}")
     sizes = [f"all sizes {', '.join(cell.size_names)}"] if cell.size_names else []
-    return ", ".join([f"all {', '.join(times)}", *sizes])
+    return ", ".join([f"all {range_words(form.times, form.first_horizon)}", *sizes])

@@ -162,6 +162,24 @@ def stated_by(
     return right in _versions(gradient.adjoints[wrt.name], wrt.time, times, first)
 
 
+def stated_value(gradient: Gradient, wrt: Param | Signal) -> Node | None:
+    """What a gradient says of dL/d(wrt) at every time; the last step is a case of its own."""
+    if isinstance(wrt, Param):
+        return gradient_sum(gradient, wrt.name) if wrt.name in gradient.terms else None
+    if wrt.adjoint == "pre":
+        values = [
+            e.value
+            for e in gradient.equations
+            if e.target.adjoint == "delta" and e.target.name == wrt.name
+        ]
+        return _versions(values[0], wrt.time, (), 0)[0] if values else None
+    if wrt.time == as_affine(0):
+        value = gradient.start.get(wrt.name)
+        return None if value is None else _versions_at_start(value, 0)[0]
+    value = gradient.adjoints.get(wrt.name)
+    return None if value is None else _versions(value, wrt.time, (), 0)[0]
+
+
 def _versions(value: Node, time: Affine, times: Times, first: int) -> list[Node]:
     """An equation at a time: by cases, and the last step's or the others' where it is that."""
     last, before = at_last_step(value), before_last_step(value)

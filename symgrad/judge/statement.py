@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 from symgrad.adjoint import Gradient, Objective, backward
 from symgrad.cell import Cell
-from symgrad.closed import closed_form, expanded_form, forward_form
-from symgrad.closed.forms import Form
-from symgrad.closed.solutions import direct_form
-from symgrad.derivation.claiming import gradient_sum
 from symgrad.derivation.evidence import Evidence
-from symgrad.derivation.foundations import ProofParts, SameStep
-from symgrad.errors import SymgradError, UsageError
-from symgrad.lang.affine import Affine, T, as_affine, t
+from symgrad.errors import UsageError
+from symgrad.judge.proofs import Claimed
+from symgrad.lang.affine import Affine, T, as_affine
 from symgrad.lang.nodes import (
     Cases,
     Const,
@@ -26,10 +20,8 @@ from symgrad.lang.nodes import (
     Iverson,
     Name,
     Node,
-    Param,
     Power,
     Signal,
-    derivative,
     name,
     params_in,
     signals_in,
@@ -41,7 +33,6 @@ from symgrad.parse import parse_statement
 from symgrad.parse.formulas import Horizon
 from symgrad.parse.grammar import Syntax
 from symgrad.verify.onestep import same_at_every_time
-from symgrad.verify.polynomial import TooManyTerms
 from symgrad.verify.times import Times
 from symgrad.verify.verdict import Verdict
 
@@ -137,45 +128,25 @@ class _Claim:
         checked = evidence.formula(self.left, self.right, times=times, first=first)
         if not checked.holds:
             return checked
-        return self._with_proof(evidence, checked, first)
+        return self._with_proof(evidence, checked)
 
     def _about_loss(
         self, evidence: Evidence, gradient: Gradient, times: Times, first: int
     ) -> Verdict:
         found = evidence.adjoint(gradient, self.left, self.right, times, first)
-        wrt = self.left.wrt if isinstance(self.left, Derivative) else None
-        if found.status != "checked" or not isinstance(wrt, Param) or times:
+        if found.status != "checked":
             return found
-        known = gradient_sum(gradient, wrt.name)
-        same = _same(known, self.right, first)
-        if same is None:
-            return found
-        left = derivative("gradient", name("L"), wrt)
-        proof = evidence.adjoint(gradient, left, known, (), gradient.first_horizon)
-        if proof.status != "proved":
-            return found
-        return self._stated(_through(proof, same, first), found)
+        claimed = Claimed(self.cell, self.left, self.right, times, first)
+        return _with(claimed.proof_about_loss(evidence, gradient), found)
 
-    def _with_proof(self, evidence: Evidence, checked: Verdict, first: int) -> Verdict:
-        """The proof of a derived form that has the same normal form."""
-        for form in self._at_horizon()._known():
-            same = _same(form.full, self._at_horizon().right, first)
-            if same is None:
-                continue
-            known = evidence.form(form)
-            if known.status == "proved" and form.first_horizon <= first:
-                found = _through(known, same, first)
-                moved = self._at_horizon() is not self
-                scope = found.scope.replace("T", "t") if moved else found.scope
-                return self._stated(replace(found, scope=scope), checked)
-        return checked
-
-    def _stated(self, proof: Verdict, checked: Verdict) -> Verdict:
-        """A proof of another formula that is equal, with what was evaluated of this one."""
-        how = [line for line in proof.how if not line.startswith("evaluated exactly for T = 0..")]
-        if checked.status == "checked":
-            how.append(f"evaluated exactly for {checked.scope}")
-        return replace(proof, how=tuple(how), conditions=checked.conditions)
+    def _with_proof(self, evidence: Evidence, checked: Verdict) -> Verdict:
+        """The verdict with a proof at all its times, where one is found."""
+        claim = self._at_horizon()
+        claimed = Claimed(self.cell, claim.left, claim.right, claim.times(), claim.first())
+        proof = claimed.proof(evidence)
+        if proof is not None and claim is not self:
+            proof = replace(proof, scope=proof.scope.replace("T", "t"))
+        return _with(proof, checked)
 
     def _at_horizon(self) -> _Claim:
         """The same about T instead of t, where T does not occur at all."""
@@ -186,26 +157,6 @@ class _Claim:
             return self
         left, right = (substitute_indices(side, {"t": T}) for side in sides)
         return replace(self, left=left, right=right)
-
-    def _known(self) -> Iterator[Form]:
-        """What symgrad derives for the left side."""
-        left = self.left
-        of, wrt = (left.of, left.wrt) if isinstance(left, Derivative) else (left, None)
-        if not isinstance(of, Signal) or of.time != T:
-            return
-        if isinstance(left, Derivative) and left.kind != "total":
-            return
-        derived: list[Callable[[], Form]] = [
-            partial(f, self.cell, of.at(t)) if f is direct_form else partial(f, self.cell, of)
-            for f in (forward_form, direct_form)
-        ]
-        if wrt is not None:
-            derived = [partial(f, self.cell, of, wrt) for f in (expanded_form, closed_form)]
-        for derive in derived:
-            try:
-                yield derive()
-            except SymgradError:
-                continue  # no such form
 
     # ---- times ----
 
@@ -279,29 +230,11 @@ def _forms(*sides: Node) -> list[Affine]:
     return found
 
 
-def _same(known: Node, claimed: Node, first: int) -> SameStep | None:
-    """The proof that two formulas are equal from T = first on, or from 1 on."""
-    if known.shape != claimed.shape:
-        return None
-    for start in dict.fromkeys((first, max(first, 1))):
-        same = SameStep(known, claimed, start)
-        try:
-            if same.replay():
-                return same
-        except TooManyTerms:
-            return None
-    return None
-
-
-def _through(proof: Verdict, same: SameStep, first: int) -> Verdict:
-    """The proof of a derived formula with the identity that takes it to the claimed one."""
-    if same.left is same.right or proof.proof is None:
-        return proof
-    parts = ProofParts((proof.proof, same))
-    how = (*proof.how, "equal to it by normal forms")
-    found = replace(proof, how=how, proof=parts)
-    if same.start == first:
-        return found
-    # At T = 0 the normal form says nothing; there the sides were compared exactly.
-    scope = found.scope.replace("T ≥ 0", f"T ≥ {same.start}")
-    return replace(found, scope=scope, how=(*how, "evaluated exactly for T = 0"))
+def _with(proof: Verdict | None, checked: Verdict) -> Verdict:
+    """A proof with what was evaluated besides, or that alone."""
+    if proof is None:
+        return checked
+    how = [line for line in proof.how if not line.startswith("evaluated exactly for")]
+    if checked.status == "checked":
+        how.append(f"evaluated exactly for {checked.scope}")
+    return replace(proof, how=tuple(how), conditions=checked.conditions)

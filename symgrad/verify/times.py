@@ -23,3 +23,12 @@ def choices(times: Times, horizon: int) -> list[dict[str, int]]:
             )
         ]
     return found
+
+
+def range_words(times: Times, first: int) -> str:
+    """The times in words: ``0 ≤ k ≤ T``; T on its own where nothing else says it."""
+    words = [f"{low} ≤ {name} ≤ {last}" for name, low, last in times]
+    implied = max((low.const for _, low, _ in times), default=-1)
+    if first > implied:
+        words.append(f"T ≥ {first}")
+    return ", ".join(words)
