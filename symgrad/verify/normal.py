@@ -80,11 +80,18 @@ class Requirement:
 
 
 class Normalizer:
-    """Turns nodes into polynomials and records what the result needs to hold."""
+    """Turns nodes into polynomials and records what the result needs to hold.
 
-    def __init__(self, signals: Mapping[Signal, Node] | None = None) -> None:
+    ``from_one``: sums of powers and numbers alone, which no signal ties to a time, begin at 1;
+    so shifted ones have one form, and ranges that meet do not.
+    """
+
+    def __init__(
+        self, signals: Mapping[Signal, Node] | None = None, *, from_one: bool = False
+    ) -> None:
         self.requirements: list[Requirement] = []
         self.signals = signals or {}
+        self.from_one = from_one
         self._memo: dict[Node, Poly] = {}
 
     # ---- from nodes ----
@@ -185,7 +192,8 @@ class Normalizer:
         total = Poly({})
         for mono, coefficient in body.terms.items():
             # Term by term: what adds up to one sum need not run in one direction.
-            low, high, turned = oriented(index, lower, upper, Poly({mono: coefficient}))
+            one = Poly({mono: coefficient})
+            low, high, turned = oriented(index, lower, upper, one, from_one=self.from_one)
             total = total + self._sum_of(index, low, high, turned)
         return total
 

@@ -12,9 +12,13 @@ from symgrad.verify.times import Times
 
 @dataclass(frozen=True)
 class Region:
-    """Where every form of ``premises`` is at least 0."""
+    """Where every form of ``premises`` is at least 0.
+
+    ``values``: forms that are 0, of times that were replaced by their values everywhere else.
+    """
 
     premises: tuple[Affine, ...] = ()
+    values: tuple[Affine, ...] = ()
 
     def implies(self, form: Affine) -> bool:
         """Whether a form is at least 0 everywhere here; False says nothing.
@@ -22,9 +26,15 @@ class Region:
         Decided over the rationals: what only integers satisfy may stay unknown.
         """
         try:
-            return kernel.entails(tuple(map(encoded, self.premises)), encoded(form))
+            return kernel.entails(self.context, encoded(form))
         except kernel.Refused:
             return False
+
+    @property
+    def context(self) -> tuple[kernel.Aff, ...]:
+        """All of it in the kernel's terms."""
+        both = (*self.values, *(-form for form in self.values))
+        return tuple(map(encoded, (*self.premises, *both)))
 
     def excludes(self, form: Affine) -> bool:
         """Whether a form is below 0 everywhere here; False says nothing."""
@@ -38,11 +48,14 @@ class Region:
     def also(self, *forms: Affine) -> Region:
         """The part in which more forms are at least 0."""
         new = [form for form in forms if not (form.is_const and form.const >= 0)]
-        return Region(tuple(dict.fromkeys((*self.premises, *new))))
+        return Region(tuple(dict.fromkeys((*self.premises, *new))), self.values)
 
-    def within(self, values: dict[str, Affine]) -> Region:
-        """The same region with times put in for names."""
-        return Region().also(*(form.substitute(values) for form in self.premises))
+    def where(self, name: str, value: Affine) -> Region:
+        """The part in which a time has a value, which takes its place."""
+        at = {name: value}
+        values = [form.substitute(at) for form in self.values]
+        kept = tuple(form for form in (*values, symbol(name) - value) if not form.is_const)
+        return Region((), kept).also(*(form.substitute(at) for form in self.premises))
 
     def pinned(self) -> tuple[str, Affine] | None:
         """A time that has one value in terms of the others here, and that value."""

@@ -27,6 +27,7 @@ from symgrad.lang.nodes import (
     open_fold,
     substitute_indices,
 )
+from symgrad.verify.merging import merged
 from symgrad.verify.regions import Region
 
 
@@ -101,6 +102,7 @@ class Resolver:
             self._exponent(node, region)
         if not isinstance(node, Derivative):  # what it is of and by are names
             node = node.with_args(tuple(self(argument, region) for argument in node.args))
+            node = merged(node)
         other = self.rewriting(node, region)
         return node if other is node else self(other, region)
 

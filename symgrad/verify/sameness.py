@@ -18,20 +18,17 @@ from symgrad.lang.nodes import (
     Fold,
     Node,
     Param,
-    Signal,
     params_in,
-    signal,
     substitute_indices,
     transform,
     walk,
 )
-from symgrad.verify import kernel
 from symgrad.verify.atoms import same_for_all_sizes
-from symgrad.verify.encoding import NotEncoded, encode
 from symgrad.verify.folding import clear_bases, peel, substitute
 from symgrad.verify.normal import NoNormalForm, Normalizer, Requirement
+from symgrad.verify.ordered import same_matrices
 from symgrad.verify.polynomial import Mono, Poly, TooManyTerms, mono_times
-from symgrad.verify.regions import Region, encoded
+from symgrad.verify.regions import Region
 from symgrad.verify.resolution import (
     Open,
     OpenValue,
@@ -82,7 +79,7 @@ class _Search:
         while not region.is_empty and (pin := region.pinned()) is not None:
             name, value = pin
             left, right = (substitute_indices(side, {name: value}) for side in (left, right))
-            region = region.within({name: value})
+            region = region.where(name, value)
         if region.is_empty:
             return True
         self.parts -= 1
@@ -133,12 +130,12 @@ class _Search:
         if left is right:
             return True
         if any(item.shape != SCALAR for item in walk(left, right)):
-            return same_for_all_sizes(left, right) or _same_matrices(left, right, region)
+            return same_for_all_sizes(left, right) or same_matrices(left, right, region)
         try:
             gap = _Gap(left, right)
             if not gap.holds(region):
                 return False
-            if gap.vanishes():
+            if gap.vanishes() or _Gap(left, right, from_one=True).vanishes():
                 return True
         except (NoNormalForm, TooManyTerms, ZeroDivisionError):
             return False
@@ -155,16 +152,16 @@ class _Search:
                 return False
         except (NoNormalForm, TooManyTerms, ZeroDivisionError):
             return False
-        first = {name: Affine(const=start)}
-        one, two = (substitute_indices(side, first) for side in (left, right))
-        return self.same(one, two, region.within(first), frozenset(), inside=True)
+        first = Affine(const=start)
+        one, two = (substitute_indices(side, {name: first}) for side in (left, right))
+        return self.same(one, two, region.where(name, first), frozenset(), inside=True)
 
 
 class _Gap:
     """left - right as a polynomial, and what its normal form needs of the times."""
 
-    def __init__(self, left: Node, right: Node) -> None:
-        normal = Normalizer()
+    def __init__(self, left: Node, right: Node, *, from_one: bool = False) -> None:
+        normal = Normalizer(from_one=from_one)
         self.raw = normal(left) - normal(right)
         self.needs = normal.requirements
         self.names = {n for node in walk(left, right) for n in _ends_of(node)}
@@ -236,24 +233,3 @@ def _inductive(region: Region) -> list[str]:
         (name for name in names if region.start_of(name) is not None),
         key=lambda name: (name != "T", name),
     )
-
-
-def _same_matrices(left: Node, right: Node, region: Region) -> bool:
-    """Whether the kernel's normal forms agree, for all sizes."""
-    context = tuple(encoded(form) for form in region.premises)
-    try:
-        sides = [kernel.read("t", encode(_without_adjoints(side))) for side in (left, right)]
-        return bool(kernel.normal(sides[0], context) == kernel.normal(sides[1], context))
-    except (NotEncoded, kernel.Refused):
-        return False
-
-
-def _without_adjoints(node: Node) -> Node:
-    """Adjoints as signals with names of their own: here they are what they are called."""
-
-    def plain(item: Node) -> Node:
-        if isinstance(item, Signal) and item.adjoint:
-            return signal(f"{item.adjoint}'{item.name}", item.shape, item.time)
-        return item
-
-    return transform(node, plain)
