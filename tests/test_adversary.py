@@ -111,9 +111,7 @@ def test_dividing_by_the_last_state_of_a_cell_that_divides_by_earlier_ones() -> 
         assert told(sg.check(reciprocal(), text)), text
 
 
-@pytest.mark.parametrize(
-    "text", ["h_T = h_T (h_0/h_0)", "dh_t/dh_{t-1} = w h_t (h_{t-1}/h_{t-1})"]
-)
+@pytest.mark.parametrize("text", ["h_T = h_T (h_0/h_0)", "dh_t/dh_{t-1} = w h_t (h_{t-1}/h_{t-1})"])
 def test_an_initial_state_is_not_positive_as_later_ones_are(text: str) -> None:
     assert told(sg.check(positive(), text))
 
