@@ -249,3 +249,18 @@ def test_no_statement_ends_in_a_traceback(text: str) -> None:
     except SymgradError:
         return
     assert not verdict.holds
+
+
+# ---- names -----------------------------------------------------------------------------------
+
+
+def test_the_coefficient_of_decay_is_no_parameter_of_the_cell() -> None:
+    """With a parameter rho in the cell, dL/drho had ½ w² added, and was proved."""
+    h, w, rho = sg.signal("h"), sg.param("w"), sg.param("rho")
+    cell = sg.Cell("leaky", [(h, rho * h.prev + w)]).scalar()
+    try:
+        objective = sg.loss(cell).with_decay(w)
+        verdict = sg.check(cell, "dL/drho = sum_{t=1}^T λ_t^h h_{t-1}", objective=objective)
+    except SymgradError:
+        return
+    assert verdict.holds
