@@ -120,7 +120,7 @@ def test_an_initial_state_is_not_positive_as_later_ones_are(text: str) -> None:
     ("cell", "text"),
     [
         ("linear", "h_T = w^T h_0^(1-T) h_0^T"),
-        ("linear-input", "x_T = x_T^(1-T) x_T^T"),
+        ("linear-input", "h_T = h_T x_T^(1-T) x_T^(T-1)"),
         ("linear", "h_T = (w^2 - 1)^(1-T) (w^2 - 1)^(T-1) h_T"),
     ],
 )
@@ -240,6 +240,7 @@ def test_a_parameter_is_not_called_like_a_signal_at_a_time(name: str) -> None:
         "h_T = {h_T if w ≥ 1; 0 otherwise}",
         "h_T = {0 if x_T < 1; h_T otherwise}",
         "dh_T/dT = 0",
+        "x_T = (x_T + u) - u",
         "h_0 = ((((w^64)^64)^64)^64) h_0",
     ],
 )
