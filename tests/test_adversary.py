@@ -240,7 +240,6 @@ def test_a_parameter_is_not_called_like_a_signal_at_a_time(name: str) -> None:
         "h_T = {h_T if w ≥ 1; 0 otherwise}",
         "h_T = {0 if x_T < 1; h_T otherwise}",
         "dh_T/dT = 0",
-        "x_T = (x_T + u) - u",
         "h_0 = ((((w^64)^64)^64)^64) h_0",
     ],
 )
@@ -250,6 +249,11 @@ def test_no_statement_ends_in_a_traceback(text: str) -> None:
     except SymgradError:
         return
     assert not verdict.holds
+
+
+def test_an_input_alone_on_the_left() -> None:
+    """No form is derived of an input, so none was found: StopIteration."""
+    assert sg.check(SCALAR["linear-input"], "x_T = w^T x_T - w^T x_T + x_T").holds
 
 
 # ---- names -----------------------------------------------------------------------------------
