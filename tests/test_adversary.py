@@ -1,0 +1,271 @@
+"""Statements that are wrong at few places only, and conditions that a verdict has to tell."""
+
+from __future__ import annotations
+
+import pytest
+
+import symgrad as sg
+from symgrad.cell import Cell
+from symgrad.errors import SymgradError
+from symgrad.parse import parse_formula
+from symgrad.parse.errors import ParseError
+from symgrad.verify.verdict import Verdict
+
+SCALAR = {name: cell.scalar() for name, cell in sg.CATALOGUE.items()}
+VECTOR = dict(sg.CATALOGUE)
+FIRST, SECOND = 2**61 - 1, 2**61 - 31
+BOTH = FIRST * SECOND
+
+
+def told(verdict: Verdict) -> bool:
+    """Whether a verdict that holds says where."""
+    return bool(verdict.conditions) or not verdict.holds
+
+
+# ---- numbers that vanish modulo the primes ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("linear", f"h_t = {BOTH + 1} w h_{{t-1}}"),
+        ("linear", f"h_T = w^T h_0 + {BOTH} h_0"),
+        ("linear", f"h_T = w^T h_0 + ({FIRST} w) ({SECOND} w)"),
+        ("linear-input", f"dh_t/dx_t = u + {BOTH}"),
+        ("linear-input", f"exp(x_t + {BOTH} u) = exp(x_t)"),
+    ],
+)
+def test_a_multiple_of_both_primes_is_not_zero(cell: str, text: str) -> None:
+    assert not sg.check(SCALAR[cell], text).holds
+
+
+def test_a_multiple_of_both_primes_in_a_matrix_formula() -> None:
+    assert not sg.check(VECTOR["linear"], f"dh_t/dh_{{t-1}} = {BOTH + 1} W").holds
+
+
+def test_a_multiple_of_both_primes_in_a_gradient() -> None:
+    cell = SCALAR["rnn"]
+    text = f"dL/dw_h = sum_{{t=1}}^T {BOTH + 1} δ_t^h h_{{t-1}}"
+    assert not sg.check(cell, text, objective=sg.loss(cell)).holds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"h_T = w^T h_0 + {FIRST} (sum_{{k=4}}^T w^k)",
+        f"h_t = w^t h_0 + {FIRST} (sum_{{k=4}}^t w^k)",
+        f"dh_T/dw = (sum_{{k=1}}^T w^(T-k) h_{{k-1}}) + {FIRST} (sum_{{k=4}}^T w^k)",
+    ],
+)
+def test_a_multiple_of_one_prime_that_appears_late(text: str) -> None:
+    """The second prime was used for the first three T alone."""
+    assert not sg.check(SCALAR["linear"], text).holds
+
+
+# ---- cases that meet at single points --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h_T = h_T + {1 if w = 1; 0 otherwise} {1 if u = 3; 0 otherwise}",
+        "h_T = {{2 h_T if u = 3; h_T otherwise} if w = 1; h_T otherwise}",
+        "h_T = h_T + {1 if w = u; 0 otherwise} {1 if w = 3; 0 otherwise}",
+        "h_T = {0 if w = u and u = 1; h_T otherwise}",
+    ],
+)
+def test_cases_of_two_parameters_at_once(text: str) -> None:
+    """Each case was imposed alone, and w = u before u = 1."""
+    assert not sg.check(SCALAR["linear-input"], text).holds
+
+
+def test_the_order_of_two_equations_of_a_case_does_not_matter() -> None:
+    for row in ("w = u and u = 1", "u = 1 and w = u"):
+        text = f"h_T = {{0 if {row}; h_T otherwise}}"
+        assert sg.check(SCALAR["linear-input"], text).status == "refuted", row
+
+
+def test_a_denominator_inside_a_case() -> None:
+    text = "h_T = {(h_T (u-3))/(u-3) if w = 1; h_T otherwise}"
+    assert told(sg.check(SCALAR["linear-input"], text))
+
+
+# ---- conditions that were lost ---------------------------------------------------------------
+
+
+def reciprocal() -> Cell:
+    """A cell that divides by its earlier state."""
+    h, b, w = sg.signal("h"), sg.param("b"), sg.param("w")
+    return sg.Cell("reciprocal", [(h, b + w / h.prev)]).scalar()
+
+
+def positive() -> Cell:
+    """A cell whose state is positive from the first step on."""
+    h, w = sg.signal("h"), sg.param("w")
+    return sg.Cell("positive", [(h, sg.exp(w * h.prev))]).scalar()
+
+
+def test_dividing_by_the_last_state_of_a_cell_that_divides_by_earlier_ones() -> None:
+    """h_t may be 0, where h_{t+1} does not occur."""
+    for text in ("h_T = h_T^2/h_T", "dh_t/dh_{t-1} = -(w/h_{t-1}^2) (h_t/h_t)"):
+        assert told(sg.check(reciprocal(), text)), text
+
+
+@pytest.mark.parametrize("text", ["h_T = h_T (h_0/h_0)", "dh_t/dh_{t-1} = w h_t (h_{t-1}/h_{t-1})"])
+def test_an_initial_state_is_not_positive_as_later_ones_are(text: str) -> None:
+    assert told(sg.check(positive(), text))
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("linear", "h_T = w^T h_0^(1-T) h_0^T"),
+        ("linear-input", "h_T = h_T x_T^(1-T) x_T^(T-1)"),
+        ("linear", "h_T = (w^2 - 1)^(1-T) (w^2 - 1)^(T-1) h_T"),
+    ],
+)
+def test_a_power_with_an_exponent_that_becomes_negative(cell: str, text: str) -> None:
+    assert told(sg.check(SCALAR[cell], text))
+
+
+@pytest.mark.parametrize("text", ["h_T = (w^T/w^T) w^T h_0", "h_t = (w^t/w^t) w^t h_0"])
+def test_a_condition_of_a_proof_is_not_for_the_evaluated_times_alone(text: str) -> None:
+    """0^T/0^T has no value at T = 51 either."""
+    verdict = sg.check(SCALAR["linear"], text)
+    assert verdict.status == "proved"
+    assert not any(words.endswith(("8", "50")) for words in verdict.conditions)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["relu(x_t)/x_t = step_0(x_t)", "1/(w-1) + step(x_t) = step_0(x_t) + 1/(w-1)"],
+)
+def test_conditions_where_the_evaluation_decides_nothing(text: str) -> None:
+    assert told(sg.check(SCALAR["linear-input"], text))
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("linear-input", "h_t = h_t + log(x_t) - log(x_t)"),
+        ("linear-input", "h_t = h_t + sqrt(x_t) - sqrt(x_t)"),
+        ("linear", "h_T = w^T h_0 + log(h_0) - log(h_0)"),
+        ("linear", "log(-1) = log(-1)"),
+    ],
+)
+def test_where_a_logarithm_or_a_root_has_no_value(cell: str, text: str) -> None:
+    assert told(sg.check(SCALAR[cell], text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h_T = w^T h_0 + (sum_{k=1}^T 1/k) - (sum_{k=1}^T 1/k)",
+        "h_T = w^T h_0 + (sum_{k=1}^T h_k/h_k) - (sum_{k=1}^T h_k/h_k)",
+    ],
+)
+def test_a_condition_about_an_index_has_its_name(text: str) -> None:
+    assert "#" not in str(sg.check(SCALAR["linear"], text))
+
+
+# ---- scopes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "scope"),
+    [
+        ("dh_T/du = (sum_{j=0}^{T-1} w^j x_{T-j}) + x_T - x_T", "T ≥ 1"),
+        ("dh_T/du = (sum_{j=0}^{T-1} w^j x_{T-j}) + x_5 - x_5", "T ≥ 5"),
+        ("dh_t/du = (sum_{j=0}^{t-1} w^j x_{t-j}) + x_{t-3} - x_{t-3}", "t ≥ 4"),
+    ],
+)
+def test_the_scope_begins_where_all_signals_exist(text: str, scope: str) -> None:
+    verdict = sg.check(SCALAR["linear-input"], text)
+    assert verdict.status != "proved" or scope in verdict.scope
+
+
+def test_the_scope_of_a_gradient_begins_where_all_signals_exist() -> None:
+    cell = SCALAR["rnn"]
+    text = "dL/dw_h = (sum_{t=1}^T h_{t-1} δ_t^h) + x_T - x_T"
+    verdict = sg.check(cell, text, objective=sg.loss(cell))
+    assert verdict.status != "proved" or "T ≥ 1" in verdict.scope
+
+
+def test_two_free_times_in_both_orders() -> None:
+    """dh_3/dh_1 is w^2: k was never greater than t."""
+    verdict = sg.check(SCALAR["linear"], "dh_k/dh_t = {1 if t = k; 0 otherwise}")
+    assert not verdict.holds or "k ≤ t" in str(verdict)
+
+
+def test_a_state_after_the_last_step_is_no_place_for_a_witness() -> None:
+    try:
+        verdict = sg.check(SCALAR["linear"], "dh_{T+1}/dw = 0")
+    except SymgradError:
+        return
+    if verdict.witness is not None:
+        exec(compile(verdict.witness.numpy_lines(), "witness", "exec"), {"print": str})
+
+
+# ---- what is read ----------------------------------------------------------------------------
+
+
+def test_the_exponent_minus_one_at_the_name_of_a_function_is_its_inverse() -> None:
+    for text, syntax in ((r"\tanh^{-1}(x_T)", "latex"), ("tanh^-1(x_T)", "text")):
+        with pytest.raises(ParseError):
+            parse_formula(text, SCALAR["linear-input"], syntax=syntax)  # type: ignore[arg-type]
+
+
+def test_a_power_of_a_power_is_asked_for_with_a_time_as_with_a_number() -> None:
+    """w^T^2 was (w^T)^2, and w^2^3 is refused."""
+    for text, syntax in (("w^T^2", "text"), ("w^T^2", "latex")):
+        with pytest.raises(ParseError):
+            parse_formula(text, SCALAR["linear"], syntax=syntax)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["h_0", "h_1", "x_1", "h_T", "h_t"])
+def test_a_parameter_is_not_called_like_a_signal_at_a_time(name: str) -> None:
+    """dL/dx_1 was about the parameter, and h_0 in a witness either of the two."""
+    h, x, w, b = sg.signal("h"), sg.input_signal("x"), sg.param("w"), sg.param(name)
+    with pytest.raises(SymgradError):
+        sg.Cell("confusing", [(h, w * h.prev + x + b)], inputs=[x])
+
+
+# ---- no tracebacks ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(1/(w/(w+u) + u/(w+u) - 1)) h_t = (2/(w/(w+u) + u/(w+u) - 1)) h_{t-1}",
+        "h_T = {h_T if w ≥ 1; 0 otherwise}",
+        "h_T = {0 if x_T < 1; h_T otherwise}",
+        "dh_T/dT = 0",
+        "h_0 = ((((w^64)^64)^64)^64) h_0",
+    ],
+)
+def test_no_statement_ends_in_a_traceback(text: str) -> None:
+    try:
+        verdict = sg.check(SCALAR["linear-input"], text)
+    except SymgradError:
+        return
+    assert not verdict.holds
+
+
+def test_an_input_alone_on_the_left() -> None:
+    """No form is derived of an input, so none was found: StopIteration."""
+    assert sg.check(SCALAR["linear-input"], "x_T = w^T x_T - w^T x_T + x_T").holds
+
+
+# ---- names -----------------------------------------------------------------------------------
+
+
+def test_the_coefficient_of_decay_is_no_parameter_of_the_cell() -> None:
+    """With a parameter rho in the cell, dL/drho had ½ w² added, and was proved."""
+    h, w, rho = sg.signal("h"), sg.param("w"), sg.param("rho")
+    cell = sg.Cell("leaky", [(h, rho * h.prev + w)]).scalar()
+    try:
+        objective = sg.loss(cell).with_decay(w)
+        verdict = sg.check(cell, "dL/drho = sum_{t=1}^T λ_t^h h_{t-1}", objective=objective)
+    except SymgradError:
+        return
+    assert verdict.holds
