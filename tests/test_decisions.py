@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # the benchmarks are no i
 from benchmarks import decisions  # after the path
 from symgrad.derivation.evidence import Evidence  # with the one above
 from symgrad.lang.nodes import const  # with the one above
-from symgrad.verify.claims import OTHER_PRIMES, Scope, check  # with the one above
+from symgrad.verify.claims import Scope, check
 
 T = 200
 
@@ -58,7 +58,7 @@ def test_an_lstm_at_a_thousand_steps() -> None:
     for decide in (decisions.total_gradient, decisions.backward_pass):
         verdict = decide(1000)
         assert verdict.status == "checked"
-        assert "2^61 - 1 and 2^61 - 31 at 2 random points" in verdict.how[0]
+        assert "2^61 - 1 and another prime at 2 random points" in verdict.how[0]
 
 
 def test_a_squared_state_gets_no_verdict_from_a_vacuous_bound() -> None:
@@ -73,7 +73,7 @@ def test_the_same_for_every_horizon() -> None:
     assert verdict.scope == "all T ≥ 0"
 
 
-@pytest.mark.parametrize("prime", [2**61 - 1, *OTHER_PRIMES])
+@pytest.mark.parametrize("prime", [2**61 - 1, 2**61 - 31, 2**61 - 45])
 @pytest.mark.parametrize("steps", [3, 1000])
 def test_a_multiple_of_a_prime_is_seen_however_many_points_there_are(
     prime: int, steps: int

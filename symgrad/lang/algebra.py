@@ -195,8 +195,6 @@ class Rationals(Algebra):
 
 #: 2^61 - 1, a Mersenne prime: products fit in Python's small integers' fast path.
 MERSENNE_61 = (1 << 61) - 1
-#: Primes below it: what is a multiple of one prime is none of the others.
-OTHER_PRIMES = (2**61 - 31, 2**61 - 45)
 
 
 class PrimeField(Algebra):

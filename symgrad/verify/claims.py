@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from symgrad.lang.algebra import MERSENNE_61, PrimeField
-from symgrad.lang.algebra import OTHER_PRIMES as OTHER_PRIMES
 from symgrad.verify.degree import Degree, Degrees, error_bound, points_needed
 from symgrad.verify.domain import poles
 from symgrad.verify.kinks import at_kink
+from symgrad.verify.primes import LEAST_PRIME, is_heavy, prime_of
 from symgrad.verify.related_check import Place, related
 from symgrad.verify.relations import using
 from symgrad.verify.reproduce import reproducible
@@ -155,11 +155,12 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
                 ),
             )
         worst, points = max(worst, single**needed), max(points, needed)
-        # Every second point is taken modulo another prime, which sees multiples of the first;
-        # where one point is enough there is a second one for a few T.
+        # Every second point is taken modulo a prime of the claim's own, which sees multiples of
+        # the first; where one point is enough there is a second one for a few T.
         parts = [(scope, i % 2 == 1) for i in range(needed)]
         if needed == 1:
-            parts.append((replace(scope, horizons=scope.horizons[:3]), True))
+            heavy = is_heavy(claim, scope.horizons[-1])
+            parts.append((scope if heavy else _few(scope), True))
         for point, (part, other) in enumerate(parts):
             found = _first_difference(claim, part, dict(sizes), point, other=other)
             if found == ():
@@ -168,6 +169,11 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
                 verdict = _refuted(claim, scope, found[0], sizes)
                 return verdict if verdict.witness else _with_relations(claim, scope, verdict)
     return Verdict("checked", scope.words(), (_evidence(points, worst, both=points > 1),))
+
+
+def _few(scope: Scope) -> Scope:
+    """The first horizons of a scope, and the last."""
+    return replace(scope, horizons=tuple(dict.fromkeys((*scope.horizons[:3], scope.horizons[-1]))))
 
 
 def _with_relations(claim: Claim, scope: Scope, before: Verdict) -> Verdict:
@@ -197,7 +203,7 @@ def _only_at_kink(claim: Claim, scope: Scope, place: Place) -> Verdict | None:
 
 def _evidence(points: int, error: float, *, both: bool = False) -> str:
     return (
-        f"exact evaluation modulo 2^61 - 1{' and 2^61 - 31' * both} at {points} random "
+        f"exact evaluation modulo 2^61 - 1{' and another prime' * both} at {points} random "
         f"point{'s' * (points > 1)}, "
         f"error probability below 2^{_ceil_log(error)}"
     )
@@ -214,7 +220,7 @@ def _error(claim: Claim, scope: Scope, sizes: Mapping[str, int]) -> float:
     sampler.draw = lambda label, shape: Degree(1)  # type: ignore[method-assign]
     left, right = claim.session(algebra, sampler)(scope.horizons[-1])
     degree = max((_top(a, b, algebra) for a, b in zip(left, right, strict=True)), default=1)
-    return error_bound(max(degree, 1), algebra.calls * entries, algebra.argument, min(OTHER_PRIMES))
+    return error_bound(max(degree, 1), algebra.calls * entries, algebra.argument, LEAST_PRIME)
 
 
 def _top(left: Any, right: Any, algebra: Degrees) -> int:
@@ -226,7 +232,7 @@ def _first_difference(
 ) -> tuple[int, ...] | None:
     """The first T at which the sides differ; None: they agree, (): nothing was compared."""
     for draw in range(_MOST_DRAWS):
-        prime = OTHER_PRIMES[draw % len(OTHER_PRIMES)] if other or draw else MERSENNE_61
+        prime = prime_of(claim, draw) if other or draw else MERSENNE_61
         algebra = PrimeField(prime, seed=point + 1000 * draw + 10**6 * scope.seed)
         compared = 0
         try:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from symgrad.lang.algebra import MERSENNE_61, OTHER_PRIMES, Value
+from symgrad.lang.algebra import MERSENNE_61, Value
 from symgrad.verify.degree import Degree, Degrees, error_bound, points_needed
+from symgrad.verify.primes import prime_of
 from symgrad.verify.related_field import MOST_POWER, RelatedField
 from symgrad.verify.relations import Relation
 from symgrad.verify.sampling import Claim, Sampler, digest
@@ -127,10 +128,9 @@ def _in_field(
         points = points_needed(single, least)
         if points is None:
             return None
-        few = horizons[:3]
-        rest = [(horizons, point, MERSENNE_61) for point in range(1, points)]
-        for part, point, prime in [*rest, (few, points, OTHER_PRIMES[0])]:
-            later = _evaluated(claim, part, place, field, point, scalar=scalar, prime=prime)
+        rest = [(point, MERSENNE_61) for point in range(1, points)]
+        for point, prime in [*rest, (points, prime_of(claim))]:
+            later = _evaluated(claim, horizons, place, field, point, scalar=scalar, prime=prime)
             if isinstance(later, Place):
                 return later
         most, worst = max(most, points), max(worst, single**points)
