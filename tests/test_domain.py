@@ -9,7 +9,8 @@ from symgrad.derivation.evidence import Evidence
 from symgrad.lang.nodes import const, param
 from symgrad.ops import exp, sigma, softplus, sqrt
 from symgrad.parse import parse_statement
-from symgrad.verify.domain import divisors, is_positive
+from symgrad.verify.needs import Needs, is_positive
+from symgrad.verify.regions import region_of
 from symgrad.verify.verdict import Verdict
 
 LINEAR = CATALOGUE["linear"].scalar()
@@ -72,5 +73,5 @@ def test_sigma_written_out_needs_no_condition() -> None:
 
 def test_factors_are_listed_singly() -> None:
     w, b = param("w"), param("b")
-    found = divisors(1 / ((w - 1) ** 2 * b * 3) + w**-1)
-    assert set(found) == {w - 1, b, w}
+    found = Needs(region_of((), 0)).of(1 / ((w - 1) ** 2 * b * 3) + w**-1)
+    assert {need.formula for need in found} == {w - 1, b, w}

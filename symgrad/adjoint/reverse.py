@@ -126,6 +126,12 @@ def backward(cell: Cell, objective: Objective) -> Gradient:
             f"the objective looks at {objective.signal!r}, which is no signal of cell "
             f"{cell.name!r} in the {cell.reading} reading"
         )
+    for theta, rho in objective.decay:
+        if rho in cell.params:
+            raise UsageError(
+                f"the coefficient {rho!r} of the weight decay of {theta!r} is a parameter of cell "
+                f"{cell.name!r} too; give another: with_decay({theta!r}, rho=symgrad.param('eta'))"
+            )
     return _Reverse(cell, objective).gradient()
 
 

@@ -131,6 +131,13 @@ def _check_names(where: str, equations: tuple[Equation, ...], inputs: tuple[Sign
             )
     for name, use in uses.items():
         check_name(name, use.kind)
+        signal_name, _, time = name.rpartition("_")
+        timed = time in ("t", "T") or time.isdigit()
+        if timed and signal_name in uses and uses[signal_name].kind == "signal":
+            raise DeclarationError(
+                f"{use.place()}: the {use.kind} {name} reads like the signal {signal_name} at time "
+                f"{time}; rename one of the two"
+            )
 
 
 class _Use(NamedTuple):

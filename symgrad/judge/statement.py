@@ -20,6 +20,7 @@ from symgrad.lang.nodes import (
     Iverson,
     Name,
     Node,
+    Param,
     Power,
     Signal,
     name,
@@ -84,6 +85,7 @@ def check(
             f"the left side is {shape_text(left.shape)}, the right side "
             f"{shape_text(right.shape)}: such sides are equal for no sizes; look for a transpose"
         )
+    _refuse_what_has_no_meaning(left, right)
     about_loss = any(isinstance(item, Name) and item is name("L") for item in walk(left, right))
     if about_loss and objective is None:
         raise UsageError(
@@ -91,6 +93,28 @@ def check(
             "symgrad.final(cell, 'h')"
         )
     return _Claim(cell, left, right, objective).verdict()
+
+
+def _refuse_what_has_no_meaning(*sides: Node) -> None:
+    """Refuse what can be written and cannot be judged.
+
+    Raises:
+        UsageError: a derivative by a time, formulas compared by size.
+    """
+    for node in walk(*sides):
+        if isinstance(node, Derivative) and not isinstance(node.wrt, Param | Signal):
+            raise UsageError(
+                f"{node!r}: there are derivatives by parameters and signals, not by {node.wrt!r}"
+            )
+        for condition in (
+            (c for row in node.conditions for c in row) if isinstance(node, Cases) else ()
+        ):
+            of_times = isinstance(condition.left, Affine) and isinstance(condition.right, Affine)
+            if condition.relation in ("≥", "<") and not of_times:
+                raise UsageError(
+                    f"the case {condition.left!r} {condition.relation} {condition.right!r}: times "
+                    "are compared with =, ≠, ≥ and <, other formulas with = and ≠ only"
+                )
 
 
 @dataclass(frozen=True)

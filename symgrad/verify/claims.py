@@ -8,7 +8,7 @@ with the smallest T, then the smallest sizes, then simple numbers as its witness
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import log2
@@ -18,7 +18,7 @@ import numpy as np
 
 from symgrad.lang.algebra import MERSENNE_61, PrimeField
 from symgrad.verify.degree import Degree, Degrees, error_bound, points_needed
-from symgrad.verify.domain import poles
+from symgrad.verify.domain import Pole, poles
 from symgrad.verify.kinks import at_kink
 from symgrad.verify.primes import LEAST_PRIME, is_heavy, prime_of
 from symgrad.verify.related_check import Place, related
@@ -77,12 +77,18 @@ def check(claim: Claim, scope: Scope) -> Verdict:
     """``checked``, ``refuted`` with the smallest T and sizes of the scope, or ``undecided``."""
     try:
         verdict = _checked(claim, scope)
+        if not verdict.holds:
+            return (
+                verdict if verdict.status == "refuted" else _with_conditions(claim, scope, verdict)
+            )
+        verdict = _where_defined(claim, scope, verdict)
         for words, special in special_claims(claim) if verdict.holds else ():
             there = _checked(special, scope)
             if not there.holds:
                 return replace(there, how=(*there.how, f"where {words}"))
             verdict = replace(verdict, how=(*verdict.how, f"and where {words}"))
-        return _where_defined(claim, scope, verdict) if verdict.holds else verdict
+            verdict = _where_defined(special, scope, verdict, words)
+        return verdict
     except NotMet as error:
         reason = f"the case {error} is met by no random point, so it was not evaluated"
     except KeyError as error:
@@ -92,28 +98,43 @@ def check(claim: Claim, scope: Scope) -> Verdict:
     return Verdict("undecided", scope.words(), (reason,))
 
 
-def _where_defined(claim: Claim, scope: Scope, verdict: Verdict) -> Verdict:
+def _poles(claim: Claim, scope: Scope) -> Iterator[Pole]:
+    first = scope.horizons[0] if scope.horizons else 0
+    return poles(claim, getattr(claim, "program", None), first)
+
+
+def _with_conditions(claim: Claim, scope: Scope, verdict: Verdict) -> Verdict:
+    """An open verdict with what both sides need: a proof may rest on it."""
+    words = tuple(dict.fromkeys(pole.words for pole in _poles(claim, scope)))
+    return replace(verdict, conditions=words)
+
+
+def _where_defined(claim: Claim, scope: Scope, verdict: Verdict, case: str = "") -> Verdict:
     """The verdict with the conditions that both sides have a value; ``refuted`` where not equal.
 
     No random point meets a value at which a denominator vanishes: it is tried.
+
+    ``case``: the values of parameters that are imposed already, in words.
     """
     conditions: dict[str, None] = {}
-    for pole in poles(claim, getattr(claim, "program", None)):
+    for pole in _poles(claim, scope):
         if pole.claim is None:
             conditions[pole.words] = None
             continue
         without = _without_value(pole.claim, scope)
         rest = tuple(h for h in scope.horizons if h not in without)
         if without:
-            times = "" if not rest else f" at T = {', '.join(map(str, without))}"
+            # What has no value at the last T that was tried has none later either.
+            last = scope.horizons[-1] in without
+            times = "" if last else f" at T = {', '.join(map(str, without))}"
             conditions[pole.words + times] = None
         if rest:
             there = _checked(pole.claim, replace(scope, horizons=rest))
             if there.status == "refuted":
                 return replace(there, how=(*there.how, f"not where {pole.words}"))
-    if not conditions:
-        return verdict
-    return replace(verdict, conditions=(*verdict.conditions, *conditions))
+    where = f" where {case}" if case else ""
+    new = [words + where for words in conditions if words not in verdict.conditions]
+    return replace(verdict, conditions=(*verdict.conditions, *new)) if new else verdict
 
 
 def _without_value(claim: Claim, scope: Scope) -> tuple[int, ...]:

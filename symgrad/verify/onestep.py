@@ -107,7 +107,7 @@ def prove_step(
         )
     try:
         same = proof.replay()
-    except TooManyTerms as error:
+    except ArithmeticError as error:  # too many terms, or a division by what is zero
         return Verdict("undecided", scope, (f"the normal form of one step: {error}",))
     except KeyError as error:
         # A signal after the last step, or one that no run has a value of.

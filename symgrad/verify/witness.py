@@ -103,6 +103,17 @@ def find(
     return search.exact(found) or search.sparse(found)
 
 
+#: Fractions with more bits are no simple numbers, and Python refuses to print longer ones.
+_MOST_BITS = 4096
+
+
+def _is_short(value: Any) -> bool:
+    bits = (
+        getattr(value, "numerator", 0).bit_length() + getattr(value, "denominator", 1).bit_length()
+    )
+    return bool(bits <= _MOST_BITS)
+
+
 def find_exactly(
     claim: Claim, horizon: int, sizes: Mapping[str, int], algebra: Algebra, *, scalar: bool
 ) -> tuple[Witness, Point] | None:
@@ -213,7 +224,7 @@ class _Search:
     def _exactly(self, point: Point, pair: int) -> _Found | None:
         entries = self._entries(self.fractions, lambda label: point.get(label, Fraction(0)))
         for position, entry, left, right in entries or ():
-            if position == pair and left != right:
+            if position == pair and left != right and _is_short(left) and _is_short(right):
                 return _Found(point, pair, entry, str(left), str(right), None)
         return None
 
