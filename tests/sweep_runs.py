@@ -55,7 +55,7 @@ def slowly(task: Task) -> Outcome:
 
 def with_a_child(task: Task) -> Outcome:
     """Starts a process, leaves its id in the folder, and never ends."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10**6)"])
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     (Path(task.cell.body) / "child").write_text(f"{child.pid}\n", encoding="utf-8")
     time.sleep(10**6)
     return FINE
