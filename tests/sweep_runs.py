@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -48,4 +50,12 @@ def slowly(task: Task) -> Outcome:
     """Takes a while, and says first in which process."""
     note(task)
     time.sleep(1.0 if task.T else 10**6)
+    return FINE
+
+
+def with_a_child(task: Task) -> Outcome:
+    """Starts a process, leaves its id in the folder, and never ends."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (Path(task.cell.body) / "child").write_text(f"{child.pid}\n", encoding="utf-8")
+    time.sleep(10**6)
     return FINE

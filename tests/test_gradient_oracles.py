@@ -496,7 +496,12 @@ def test_a_gradient_function_is_told_what_does_not_fit() -> None:
 def test_no_gradient_anywhere_is_undecided() -> None:
     s = sg.signal("h")
     cell = sg.Cell("outside", [(s, sg.log(-1 - s.prev * s.prev))]).scalar()
-    verdict = check_gradient(cell, sg.final(cell), lambda *args, **named: {"h": 0.0})
+
+    def gradient(params: Any, inputs: Any, initial: Any, T: int) -> Any:
+        return {"h": 1.0 if T == 0 else 0.0}
+
+    assert check_gradient(cell, sg.final(cell), gradient).scope == "T = 0"
+    verdict = check_gradient(cell, sg.final(cell), gradient, horizons=[1, 2])
     assert verdict.status == "undecided"
 
 

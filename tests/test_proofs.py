@@ -53,18 +53,20 @@ def test_the_file_runs_alone(tmp_path: Path) -> None:
     (tmp_path / "good.json").write_text(proof)
     (tmp_path / "bad.json").write_text(proof.replace('"0"', '"1"'))
 
-    def run(file: str) -> subprocess.CompletedProcess[str]:
-        call = [sys.executable, "-I", "-S", "kernel.py", file]
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        call = [sys.executable, "-I", "-S", "kernel.py", *words]
         return subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    good, bad, absent = run("good.json"), run("bad.json"), run("absent.json")
+    good, bad = run("good.json"), run("bad.json")
     assert (good.returncode, good.stderr) == (0, "")
     assert json.loads(good.stdout) == kernel.check(proof)
-    for failed in (bad, absent):
-        assert failed.returncode == 1
-        assert failed.stdout == ""
-        assert len(failed.stderr.splitlines()) == 1
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert len(bad.stderr.splitlines()) == 1
     assert "Refused: line" in bad.stderr
+    usage = "usage: kernel.py FILE, where FILE is a proof in JSON\n"
+    for words in ((), ("--help",), ("absent.json",), (".",), ("good.json", "good.json")):
+        found = run(*words)
+        assert (found.returncode, found.stdout, found.stderr) == (2, "", usage)
 
 
 def test_it_runs_as_a_module(tmp_path: Path) -> None:

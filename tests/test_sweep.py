@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import pytest
 from symgrad.errors import UsageError
 from symgrad.lang.nodes import Primitive
 from symgrad.ops.elementwise import TANH
-from symgrad.testing.sweep import Outcome, Task, cell_source, check, grid
+from symgrad.testing.sweep import Outcome, ResultFile, Task, cell_source, check, grid
 from symgrad.testing.sweep.__main__ import main, read_numbers, read_sizes
 from symgrad.testing.sweep.children import guarded
 from symgrad.testing.sweep.numbers import EXTREMES, Point, compare, number
@@ -356,25 +358,42 @@ def test_numbers_and_sizes_are_read() -> None:
     assert read_sizes("scalar") == "scalar"
 
 
-def test_an_interrupted_sweep_is_continued(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_a_sweep_that_ended_early_is_continued(how: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     words = ["--cells", "linear", "--sizes", "scalar", "--T", "0..99", "--workers", "1"]
     command = [sys.executable, "-m", "symgrad.testing.sweep", *words, "--out", str(out)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    # Results are in the file while the sweep runs, not only at its end.
     while not out.exists() or out.read_bytes().count(b"\n") < 1:
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     printed, told = process.communicate(timeout=30)
-    assert process.returncode == 130, told
     assert printed == ""
-    assert told == f"symgrad: interrupted; the same command continues from {out}\n"
-    kept = out.read_bytes()
+    if how == signal.SIGINT:
+        assert process.returncode == 130, told
+        assert told == f"symgrad: interrupted; the same command continues from {out}\n"
+    else:
+        assert process.returncode == -signal.SIGKILL
+    kept = out.read_bytes().rpartition(b"\n")[0] + b"\n"
     done = kept.count(b"\n")
     assert 1 <= done < 100
     words[words.index("0..99")] = f"0..{done}"
     assert main([*words, "--out", str(out)]) == 0
     assert out.read_bytes().startswith(kept)
-    assert out.read_bytes().count(b"\n") == done + 1
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [line["T"] for line in lines] == list(range(done + 1))
+    assert {line["status"] for line in lines} == {"checked"}
+
+
+def test_the_fields_of_a_line_are_documented(tmp_path: Path) -> None:
+    (task,) = grid([LINEAR], [1], ["scalar"], statement="h_T = w^T h_0")
+    with ResultFile(tmp_path / "out.jsonl") as file:
+        file.add(task, Outcome("checked"))
+    (line,) = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    page = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    table_of_fields = page.partition("| field | holds |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table_of_fields, re.MULTILINE) == list(json.loads(line))

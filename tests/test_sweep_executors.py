@@ -24,7 +24,7 @@ from symgrad.errors import UsageError
 from symgrad.testing.sweep import Outcome, ResultFile, Task, sweep
 from symgrad.testing.sweep.__main__ import main
 from symgrad.testing.sweep.campaign import Results
-from symgrad.testing.sweep.children import processes
+from symgrad.testing.sweep.children import guarded, processes
 from symgrad.testing.sweep.results import OPEN, STATUSES
 from symgrad.testing.sweep.table import exit_code, table
 from symgrad.testing.sweep.tasks import CellSource
@@ -297,6 +297,20 @@ def is_running(process: int) -> bool:
     except FileNotFoundError:
         return Path("/proc/self").exists() is False
     return state.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_the_limit_ends_a_task_and_what_it_started(tmp_path: Path) -> None:
+    (task,) = some(tmp_path / "ran", 0)
+    assert guarded(sweep_runs.note, task, 60).status == "checked"  # a process is ready now
+    begun = time.monotonic()
+    found = guarded(sweep_runs.with_a_child, task, 2.0)
+    assert found.status == "timed out"
+    # A limit that is longer than it says would be seen; a busy machine takes some seconds.
+    assert 2 <= time.monotonic() - begun < 20
+    child = int((tmp_path / "ran" / "child").read_text(encoding="utf-8"))
+    while is_running(child):
+        assert time.monotonic() - begun < 20
+        time.sleep(0.02)
 
 
 def test_processes_are_used_again(tmp_path: Path) -> None:

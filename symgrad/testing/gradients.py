@@ -8,6 +8,7 @@ vanish, an absolute tolerance accepts 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import mpmath
@@ -17,21 +18,18 @@ from symgrad.adjoint import Objective
 from symgrad.cell import Cell
 from symgrad.errors import OutsideDomain, UsageError
 from symgrad.evaluate.compiled.problem import Array
-from symgrad.lang.nodes import Node, Param, params_in
 from symgrad.testing.oracles import SAFETY, Agreement, agree, by_name, number_text
-from symgrad.testing.rounding import bounded_gradient
-from symgrad.testing.runs import DATA, Run, make_run, user_shape
+from symgrad.testing.rounding import Bounded, DType, bounded_gradient
+from symgrad.testing.runs import Run, make_run
 from symgrad.testing.shrinking import shrunk
-from symgrad.verify.claims import all_sizes
+from symgrad.testing.tried import HORIZONS, tried_runs
 from symgrad.verify.verdict import Verdict, Witness
-
-#: The T that are tried where none are given.
-HORIZONS = (1, 2, 3, 5, 8, 13, 21)
-#: Factors of all parameters: ordinary runs, and runs in which gradients vanish.
-SCALES = (1.0, 0.15, 0.01)
 
 #: As ``Compiled.gradient``: called with params, inputs, initial, and T= and data by name.
 GradientFunction = Callable[..., Any]
+
+#: A difference from here on may be the rounding of float32; that of float64 is far below.
+_SINGLE = 2.0**-36
 
 
 def check_gradient(
@@ -41,6 +39,7 @@ def check_gradient(
     *,
     at: Mapping[str, Any] | None = None,
     horizons: Iterable[int] = HORIZONS,
+    dtype: DType = np.float64,
     digits: int | None = None,
 ) -> Verdict:
     """Judge a function that computes dL/dθ, dL/ds_0 and dL/dx_t, or some of them.
@@ -49,13 +48,16 @@ def check_gradient(
         function: called as ``function(params, inputs, initial, T=T)``, with ``targets=``,
             ``dl=`` or ``cotangent=`` where the objective takes it; arguments as those of
             ``Compiled.gradient`` without a batch. Gives a mapping from names to arrays, in the
-            shapes of what they belong to; what it leaves out is not judged.
+            shapes of what they belong to; what it leaves out is not judged, and the verdict
+            says so.
         at: the arguments of one run (``params``, ``inputs``, ``initial``, ``T``, …) to be
-            judged at; default: several for each T, ordinary ones and such in which
-            gradients vanish.
+            judged at; default: several for each T, ordinary ones, and such in which gradients
+            vanish or are large, units saturate, or many numbers are 0, -0, 1 or -1.
         horizons: the T of the default runs.
-        digits: numbers of so many digits instead of float64, in object arrays; plain NumPy
-            code takes them. What lies below the rounding of float64 is seen there.
+        dtype: float64, or float32 for a function that computes in it: the arguments are of
+            this type, and its rounding is what is allowed.
+        digits: numbers of so many digits instead, in object arrays; plain NumPy code takes
+            them. What lies below the rounding of float64 is seen there.
 
     Returns:
         ``tested`` with the largest relative error; ``refuted`` with a witness, the
@@ -64,26 +66,44 @@ def check_gradient(
 
     Raises:
         UsageError: arguments or results do not fit; says which and why.
+        Exception: whatever the function raises, with the run as a note; at the T = 0 of the
+            default runs the verdict says it instead.
     """
-    judge = _Judge(function, digits)
-    runs = [make_run(cell, objective, **at)] if at is not None else _runs(cell, objective, horizons)
+    judge = _Judge(function, digits, dtype)
+    given = at is not None
+    runs = [make_run(cell, objective, **at)] if at is not None else None
     tried: list[Run] = []
-    for run in runs:
+    for run in runs or tried_runs(cell, objective, horizons):
         try:
-            found = judge(run)
-        except (OutsideDomain, ZeroDivisionError):
+            truth = judge.truth(run)
+        except (OutsideDomain, ArithmeticError):
             continue
+        try:
+            with np.errstate(all="ignore"):
+                # What comes back is judged, so a warning would add nothing.
+                returned = judge.call(run)
+        except Exception as error:
+            if given or run.horizon > 0:
+                error.add_note(f"raised by the gradient function at {run!r}")
+                raise
+            kind = type(error).__name__
+            judge.failed = f"at T = 0 the function raises {kind}; not judged there"
+            continue
+        found = judge.compared(returned, truth)
         tried.append(run)
         if not found:
-            return _refuted(run, found, judge)
+            return _refuted(run, found, judge, judge.hint(run, returned, found))
     if not tried:
-        return Verdict("undecided", "", ("L has no gradient at any of the runs that were tried",))
+        why = "L has no gradient at any of the runs that were tried"
+        return Verdict("undecided", "", (judge.failed or why,))
     horizon = sorted({run.horizon for run in tried})
     how = (
         f"{judge.words} against the derived gradient in more digits, {len(tried)} "
-        f"run{'s' * (len(tried) > 1)}: {', '.join(judge.names)}",
+        f"run{'s' * (len(tried) > 1)}: {', '.join(judge.judged)}",
         f"largest relative error {judge.worst:.2g}; rounding bounds by running error analysis, "
         f"times {SAFETY}",
+        *judge.omissions(),
+        *([judge.failed] if judge.failed else []),
     )
     return Verdict("tested", f"T = {', '.join(map(str, horizon))}", how)
 
@@ -91,59 +111,130 @@ def check_gradient(
 class _Judge:
     """Compares a function with the derived gradient, run by run."""
 
-    def __init__(self, function: GradientFunction, digits: int | None) -> None:
+    def __init__(self, function: GradientFunction, digits: int | None, dtype: DType) -> None:
         if digits is not None and not (type(digits) is int and digits >= 17):
             raise UsageError(f"digits={digits!r}: an integer from 17 on, or None for float64")
-        self.function, self.digits = function, digits
-        self.words = "float64" if digits is None else f"{digits} digits"
-        self.names: dict[str, None] = {}
-        self.worst = 0.0
+        self.function, self.digits, self.dtype = function, digits, np.dtype(dtype)
+        if self.dtype not in (np.float64, np.float32):
+            raise UsageError(f"dtype={self.dtype}: float64 or float32")
+        if digits is not None and self.dtype != np.float64:
+            raise UsageError(f"digits={digits} and dtype={self.dtype}: give one of them")
+        self.words = self.dtype.name if digits is None else f"{digits} digits"
+        #: All names, and whether each was given at every run.
+        self.names: dict[str, bool] = {}
+        self.worst, self.failed = 0.0, ""
 
-    def __call__(self, run: Run) -> Agreement:
-        truth = bounded_gradient(run, digits=self.digits)
-        values = by_name(truth.values)
-        convert = _plain if self.digits is None else _many_digits(self.digits)
+    def truth(self, run: Run) -> Bounded:
+        """The derived gradient at the numbers that the function gets."""
+        return bounded_gradient(_rounded(run, self.dtype), digits=self.digits, dtype=self.dtype)
+
+    def call(self, run: Run) -> dict[str, Any]:
+        """What the function gives, by name."""
+        convert = self._plain if self.digits is None else _many_digits(self.digits)
         positional, named = run.arguments(convert)
-        found = by_name(self.function(*positional, **named))
-        unknown = [name for name in found if name not in values]
-        if unknown or not found:
-            raise UsageError(
-                f"the function gives a gradient of {unknown[0] if unknown else 'nothing'!r}; there "
-                f"are {', '.join(values)}"
-            )
+        return by_name(self.function(*positional, **named))
+
+    def _plain(self, array: Array) -> Any:
+        return np.array(array, self.dtype)[()]
+
+    def compared(self, found: dict[str, Any], truth: Bounded) -> Agreement:
+        """What the function gave beside the derived gradient.
+
+        Raises:
+            UsageError: a name that there is not, a shape, or numbers of another kind.
+        """
+        values = by_name(truth.values)
+        _check_names(found, values)
         for name, value in found.items():
-            shape, kind = np.shape(value), np.asarray(value).dtype.kind
-            if shape != values[name].shape:
-                raise UsageError(
-                    f"the gradient of {name!r} has shape {shape}; that of {name!r} is "
-                    f"{values[name].shape}"
-                )
-            if self.digits is not None and kind != "O":
-                raise UsageError(
-                    f"the gradient of {name!r} came back as {np.asarray(value).dtype}, though the "
-                    f"arguments had {self.digits} digits; leave out digits="
-                )
+            self._check_array(name, value, values[name].shape)
         if self.digits is not None:
             found = {name: _released(value, self.digits) for name, value in found.items()}
-        self.names |= dict.fromkeys(found)
-        result = agree(found, {name: values[name] for name in found}, rounding=truth.errors)
+        self.names = {n: n in found and self.names.get(n, True) for n in values}
+        wanted = {name: values[name] for name in found}
+        result = agree(found, wanted, rounding=truth.errors, dtype=self.dtype)
         if result:
             self.worst = max(self.worst, result.largest)
         return result
+
+    def _check_array(self, name: str, value: Any, shape: tuple[int, ...]) -> None:
+        array = np.asarray(value)
+        if array.shape != shape:
+            raise UsageError(
+                f"the gradient of {name!r} has shape {array.shape}; that of {name!r} is {shape}"
+            )
+        if self.digits is not None and array.dtype.kind != "O":
+            raise UsageError(
+                f"the gradient of {name!r} came back as {array.dtype}, though the "
+                f"arguments had {self.digits} digits; leave out digits="
+            )
+        if self.digits is None and array.dtype.kind not in "fiu":
+            kind = type(value).__name__ if array.dtype.kind == "O" else array.dtype
+            raise UsageError(f"the gradient of {name!r} is no array of real numbers, but {kind}")
+
+    @property
+    def judged(self) -> list[str]:
+        """The names that were given at every run."""
+        return [name for name, always in self.names.items() if always]
+
+    def omissions(self) -> list[str]:
+        """A line about what was not judged."""
+        names = [name for name, always in self.names.items() if not always]
+        return [f"not judged, as the function leaves it out: {', '.join(names)}"] if names else []
 
     def failure(self, run: Run) -> Agreement | None:
         """What is wrong at a run that the search for a witness made up; None where nothing is."""
         try:
             with np.errstate(all="ignore"):
-                found = self(run)
+                found = self.compared(self.call(run), self.truth(run))
         except (ArithmeticError, ValueError, TypeError, LookupError):
             # It may have no gradient, or be a run that the function was not made for.
             return None
         return None if found else found
 
+    def hint(self, run: Run, returned: dict[str, Any], found: Agreement) -> list[str]:
+        """Words about float32 where a function that is given float64 may compute in it."""
+        if self.digits is not None or self.dtype == np.float32:
+            return []
+        single = bounded_gradient(run, dtype=np.float32)
+        values, bound = by_name(single.values), single.errors
+        explained = agree(returned, values, rounding=bound, dtype=np.float32).holds
+        advice = "give dtype=np.float32 to judge it by the rounding of float32"
+        names = [name for name, v in returned.items() if np.asarray(v).dtype == np.float32]
+        if names:
+            back = f"{', '.join(names)} came back as float32"
+            return [f"{back}; {advice}" if explained else f"{back}, which does not explain this"]
+        if explained and found.error > _SINGLE:
+            return [f"as far off as float32 would be; if the function computes in it, {advice}"]
+        return []
 
-def _plain(array: Array) -> Any:
-    return np.array(array)[()]
+
+def _check_names(found: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    there = f"there are {', '.join(values)}"
+    if not found:
+        raise UsageError(f"the function gives no gradient at all; {there}")
+    unknown = [name for name in found if name not in values]
+    if unknown:
+        near = [known for known in values if known.lower() == str(unknown[0]).lower()]
+        raise UsageError(
+            f"the function gives a gradient of {', '.join(map(repr, unknown))}; {there}"
+            + (f"; did you mean {near[0]!r}?" if near else "")
+        )
+
+
+def _rounded(run: Run, dtype: np.dtype[Any]) -> Run:
+    """The run with numbers that the dtype has."""
+    if dtype == np.float64:
+        return run
+    changed: dict[str, dict[str, Array]] = {}
+    for group, arrays in run.groups():
+        with np.errstate(over="ignore"):
+            changed[group] = {
+                name: a.astype(dtype).astype(np.float64) for name, a in arrays.items()
+            }
+        for name, array in changed[group].items():
+            if not np.all(np.isfinite(array)):
+                raise UsageError(f"{name!r} has a number that is too large for {dtype}")
+    return replace(run, **changed)  # type: ignore[arg-type]
 
 
 def _many_digits(digits: int) -> Callable[[Array], Any]:
@@ -175,58 +266,10 @@ def _released(value: Any, digits: int) -> Array:
     return np.asarray(np.frompyfunc(context.mpf, 1, 1)(value), dtype=object)
 
 
-# ---- runs -----------------------------------------------------------------------------------
-
-
-def _runs(cell: Cell, objective: Objective, horizons: Iterable[int]) -> Iterator[Run]:
-    """For each T and each scale one run, with sizes in turn; short decimal numbers."""
-    sizes = ((),) if cell.is_scalar else all_sizes(cell.size_names)
-    for number, horizon in enumerate(horizons):
-        for turn, scale in enumerate(SCALES):
-            chosen = dict(sizes[(number + turn) % len(sizes)])
-            try:
-                yield _drawn(cell, objective, horizon, chosen, scale, number)
-            except UsageError:
-                if horizon > 0:
-                    raise
-
-
-def _drawn(
-    cell: Cell, objective: Objective, T: int, sizes: Mapping[str, int], scale: float, seed: int
-) -> Run:
-    random = np.random.default_rng([seed, T])
-
-    def draw(shape: tuple[int, ...]) -> Array:
-        # Of three digits: hardly any two products are the same, so hardly any terms cancel.
-        signs = random.choice([-1.0, 1.0], shape)
-        return np.asarray(random.integers(100, 1000, shape) / 1000 * signs)
-
-    def of(node: Node, *time: int) -> Array:
-        return draw((*time, *(() if cell.is_scalar else user_shape(node.shape, sizes))))
-
-    params = {p.name: of(p) * scale for p in cell.params}
-    own = {p.name for p in cell.params}
-    params |= {p.name: draw(()) for p in params_in(objective.penalty) if p.name not in own}
-    data = {}
-    kind = DATA[objective.kind]
-    if kind != "cotangent" or isinstance(objective.cotangent, Param):
-        timed = (T,) if kind != "cotangent" and objective.when == "sum" else ()
-        data[kind] = of(objective.signal, *timed)
-    return make_run(
-        cell,
-        objective,
-        params,
-        {x.name: of(x, T) for x in cell.inputs},
-        {s.name: of(s) for s in cell.states},
-        T=T,
-        **data,
-    )
-
-
 # ---- witnesses ------------------------------------------------------------------------------
 
 
-def _refuted(run: Run, found: Agreement, judge: _Judge) -> Verdict:
+def _refuted(run: Run, found: Agreement, judge: _Judge, hint: list[str]) -> Verdict:
     run, found = shrunk(run, found, judge.failure)
     time, entry = _place(run, found)
     witness = Witness(
@@ -242,7 +285,7 @@ def _refuted(run: Run, found: Agreement, judge: _Judge) -> Verdict:
         f"dL/d{found.name}{entry} has a relative error of {found.error:.2g}, of which rounding of "
         f"{judge.words} explains {found.bound:.2g}; left side: derived, right side: the function"
     )
-    return Verdict("refuted", f"T = {run.horizon}", (how,), witness)
+    return Verdict("refuted", f"T = {run.horizon}", (how, *hint, *judge.omissions()), witness)
 
 
 def _place(run: Run, found: Agreement) -> tuple[tuple[tuple[str, int], ...], str]:
@@ -262,9 +305,11 @@ def _lines(run: Run, found: Agreement, judge: _Judge) -> Iterator[str]:
     positional, named = run.arguments()
     yield "import numpy as np"
     for label, arrays in zip(("params", "inputs", "initial"), positional, strict=True):
-        yield f"{label} = {_mapping(arrays)}"
+        entries = (f"{key!r}: {_array(array, judge.dtype)}" for key, array in arrays.items())
+        yield f"{label} = {{{', '.join(entries)}}}"
     given = ", ".join(
-        f"{key}={value if key == 'T' else _array(value)}" for key, value in named.items()
+        f"{key}={value if key == 'T' else _array(value, judge.dtype)}"
+        for key, value in named.items()
     )
     place = f"[{', '.join(map(str, found.entry))}]" if found.entry else ""
     if judge.digits is not None:
@@ -273,15 +318,13 @@ def _lines(run: Run, found: Agreement, judge: _Judge) -> Iterator[str]:
     yield f"print(found[{found.name!r}]{place})  # has to be {number_text(found.theirs)}"
 
 
-def _mapping(arrays: Mapping[str, Array]) -> str:
-    return "{" + ", ".join(f"{name!r}: {_array(array)}" for name, array in arrays.items()) + "}"
-
-
-def _array(array: Array) -> str:
+def _array(array: Array, dtype: np.dtype[Any]) -> str:
     if not array.ndim:
-        return f"np.float64({array.item()!r})"
+        return f"np.{dtype.name}({array.item()!r})"
+    named = f", np.{dtype.name}" if dtype != np.float64 else ""
     # An empty list has lost the sizes of its entries.
-    return f"np.array({array.tolist()!r})" + f".reshape({array.shape})" * (0 in array.shape)
+    shape = f".reshape({array.shape})" if 0 in array.shape else ""
+    return f"np.array({array.tolist()!r}{named}){shape}"
 
 
 __all__ = ["HORIZONS", "check_gradient"]

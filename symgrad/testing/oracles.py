@@ -22,7 +22,7 @@ from symgrad.evaluate.compiled.results import GradientValues
 from symgrad.lang.algebra import Algebra, Value
 from symgrad.lang.program import Inputs, Runner, Trace
 from symgrad.testing.frameworks import PACKAGES, differentiated
-from symgrad.testing.rounding import bounded_gradient
+from symgrad.testing.rounding import DType, bounded_gradient
 from symgrad.testing.runs import L, Run, make_run
 from symgrad.verify.oracles import (
     Direction,
@@ -41,8 +41,6 @@ ROUNDING = 64 * 100 * 2.0**-53
 #: How many times the bound of a running error analysis is allowed: it belongs to one order of
 #: operations, and others err a few times as much.
 SAFETY = 16
-#: The smallest float64 with all its digits.
-NORMAL = 2.0**-1022
 
 
 def gradients_by(
@@ -175,7 +173,8 @@ class Agreement:
         bound: what rounding explains there, relative to |theirs| too.
         name, entry: where it is.
         ours, theirs: both values there.
-        largest: the largest relative difference of all entries whose reference is not 0.
+        largest: the largest relative difference, of the entries of which rounding leaves at
+            least half of the digits.
     """
 
     holds: bool
@@ -203,6 +202,7 @@ def agree(
     *,
     bound: float = ROUNDING,
     rounding: Mapping[str, Any] | None = None,
+    dtype: DType = np.float64,
 ) -> Agreement:
     """Compare two gradients by the relative difference of each entry; no absolute tolerance.
 
@@ -213,6 +213,8 @@ def agree(
             not given. It knows nothing of terms that cancel and units that saturate.
         rounding: what rounding may do to each entry, by name, from ``rounding_of``; `SAFETY`
             times as much is allowed.
+        dtype: in which ``ours`` was computed; with ``rounding``, entries below its normal
+            range are not told apart.
 
     Raises:
         UsageError: no name in common.
@@ -226,6 +228,10 @@ def agree(
             "name in common"
         )
     worst, share, largest = Agreement(True, 0.0, bound), -1.0, 0.0
+    normal, half = (
+        float(np.finfo(dtype).smallest_normal),
+        SAFETY * float(np.finfo(dtype).eps) ** 0.5,
+    )
     for name in names:
         a, b = (np.asarray(side[name], dtype=object) for side in (first, second))
         if a.shape != b.shape:
@@ -233,15 +239,17 @@ def agree(
         known = None if rounding is None else np.asarray(rounding[name], dtype=object)
         for entry in np.ndindex(a.shape):
             limit = None if known is None else SAFETY * known[entry]
-            holds, found, error, allowed = _judged(a[entry], b[entry], bound, limit)
-            largest = max(largest, error if b[entry] != 0 else 0.0)
+            holds, found, error, allowed = _judged(a[entry], b[entry], bound, limit, normal)
+            largest = max(largest, error if b[entry] != 0 and allowed <= half else 0.0)
             if (not holds, found) > (not worst.holds, share):
                 share = found
                 worst = Agreement(holds, error, allowed, name, entry, a[entry], b[entry])
     return replace(worst, largest=largest)
 
 
-def _judged(ours: Any, theirs: Any, bound: float, limit: Any) -> tuple[bool, float, float, float]:
+def _judged(
+    ours: Any, theirs: Any, bound: float, limit: Any, normal: float
+) -> tuple[bool, float, float, float]:
     """Whether an entry is within its bound; what part of the bound it takes; both, relatively."""
     infinity = float("inf")
     size, gap = abs(theirs), abs(ours - theirs)
@@ -251,7 +259,7 @@ def _judged(ours: Any, theirs: Any, bound: float, limit: Any) -> tuple[bool, flo
     if not gap < infinity:
         # Beyond the range of float64 nothing can be said; anywhere else it is wrong.
         return limit == infinity, infinity, infinity, infinity
-    if known and isinstance(ours, float) and max(abs(ours), size) < NORMAL:
+    if known and isinstance(ours, float) and max(abs(ours), size) < normal:
         # Products of floats below the normal range keep few digits, or none, depending on the
         # order they are taken in; ask for more digits to tell such gradients apart.
         return True, 0.0, 0.0, infinity
@@ -266,15 +274,18 @@ def rounding_of(
     params: Mapping[str, Any],
     inputs: Mapping[str, Any] | None = None,
     initial: Mapping[str, Any] | None = None,
+    *,
+    dtype: DType = np.float64,
     **others: Any,
 ) -> dict[str, Any]:
-    """What float64 may do to each entry of the gradient, by name: a running error analysis.
+    """What rounding may do to each entry of the gradient, by name: a running error analysis.
 
-    Arguments as of ``gradients_by``. It is large beside the entry where terms cancel or a unit
-    saturates, and a few roundings elsewhere.
+    Arguments as of ``gradients_by``, and the ``dtype``, float64 or float32, that is computed
+    in. The bound is large beside the entry where terms cancel or a unit saturates, and a few
+    roundings elsewhere.
     """
     run = make_run(cell, objective, params, inputs, initial, **others)
-    return dict(bounded_gradient(run).errors)
+    return dict(bounded_gradient(run, dtype=dtype).errors)
 
 
 def by_name(gradient: Any) -> dict[str, Any]:

@@ -8,11 +8,10 @@ cancel or a unit saturates the bound is larger than the value, and says so.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,8 +23,8 @@ from symgrad.lang.algebra import Algebra, Multiprecision, Value, at_kink
 from symgrad.lang.program import Runner
 from symgrad.testing.runs import Run
 
-#: The unit roundoff of float64, and its smallest and largest numbers.
-UNIT, SMALLEST, LARGEST = 2.0**-53, 2.0**-1074, sys.float_info.max
+#: What a type of floating point is called by, such as ``np.float32`` or ``"float32"``.
+DType: TypeAlias = Any
 #: Digits of the values beyond those of the arithmetic that is analysed.
 _GUARD = 40
 
@@ -74,17 +73,20 @@ class Rounded:
 class RunningErrors(Algebra):
     """Arithmetic on ``Rounded`` numbers.
 
-    ``unit``: the relative rounding error of one operation of what is analysed; float64 by
-    default, with its range. Other precisions have no smallest and largest number.
+    ``unit``: the relative rounding error of one operation of what is analysed; that of
+    ``dtype``, with its range, or of so many digits, which have no smallest and largest number.
     """
 
-    def __init__(self, digits: int | None = None) -> None:
+    def __init__(self, digits: int | None = None, dtype: DType = np.float64) -> None:
         self.exact = Multiprecision((16 if digits is None else digits) + _GUARD)
         context = self.context = self.exact.context
-        self.infinity = context.inf
-        self.unit = context.mpf(UNIT) if digits is None else context.mpf(10) ** (1 - digits)
-        self.smallest = context.mpf(SMALLEST if digits is None else 0)
-        self.largest = context.mpf(LARGEST) if digits is None else context.inf
+        limits, self.infinity = np.finfo(dtype), context.inf
+        self.unit = context.mpf(float(limits.eps)) / 2
+        self.smallest = context.mpf(float(limits.smallest_subnormal))
+        self.largest = context.mpf(float(limits.max))
+        if digits is not None:
+            self.unit = context.mpf(10) ** (1 - digits)
+            self.smallest, self.largest = context.mpf(0), context.inf
         self.direct = {
             "tanh": lambda v: self.map(self._tanh, v),
             "sigma": lambda v: self.map(self._sigma, v),
@@ -161,7 +163,9 @@ class RunningErrors(Algebra):
         # 1 / (1 + e^-x) with both signs at hand: nothing cancels.
         small = context.exp(-abs(x.value))
         value = (1 if x.value >= 0 else small) / (1 + small)
-        return self._smooth(x, value, lambda a: 1 / (2 * context.cosh(a / 2)) ** 2)
+        found = self._smooth(x, value, lambda a: 1 / (2 * context.cosh(a / 2)) ** 2)
+        # Some compute it as (1 + tanh(x/2))/2, which leaves few digits of what is near 0.
+        return Rounded(value, found.error + self.unit, self)
 
     def _softplus(self, x: Rounded) -> Rounded:
         context = self.context
@@ -224,8 +228,10 @@ class Bounded:
     errors: dict[str, Array]
 
 
-def bounded_gradient(run: Run, *, digits: int | None = None, wrt_inputs: bool = True) -> Bounded:
-    """The derived gradient of a run, and the rounding errors of float64 or of ``digits`` digits.
+def bounded_gradient(
+    run: Run, *, digits: int | None = None, dtype: DType = np.float64, wrt_inputs: bool = True
+) -> Bounded:
+    """The derived gradient of a run, and the rounding errors of a dtype or of so many digits.
 
     The bound belongs to the order of operations of symgrad's own program; another order may
     err a few times as much.
@@ -233,7 +239,7 @@ def bounded_gradient(run: Run, *, digits: int | None = None, wrt_inputs: bool = 
     Raises:
         OutsideDomain, ZeroDivisionError: there is no gradient at these values.
     """
-    algebra = RunningErrors(digits)
+    algebra = RunningErrors(digits, dtype)
     gradient = backward(run.cell, run.objective)
     program = gradient.with_signal_adjoints(*(x.name for x in run.cell.inputs))
     convert: Any = np.frompyfunc(algebra.number, 1, 1)

@@ -146,13 +146,12 @@ def normal(t: Any, ctx: tuple[Aff, ...]) -> tuple[Poly, Any]:
     if head == "int":
         parts = [(_atomic(("int", n), SCALAR) if n else {VOID: 1}, c) for n, c in t[1]]
         return {m: Fraction(c) for one, c in parts for m in one}, SCALAR
-    if head in ("par", "dir", "sig", "ones", "unit"):
-        return _atomic(t, size), size
     if head == "der":
         (rows, columns), wrt = t[1][-2:], t[2]
         _need((t[1][0], wrt[0]) in (("sig", "par"), ("sig", "sig")), "no derivative of a signal")
         _need(wrt[0] == "par" or wrt[-1] == columns == ONE, "a Jacobian of what is no column")
         size = (rows, wrt[-2] if wrt[0] == "sig" else columns)
+    if head in ("par", "dir", "sig", "der", "ones", "unit"):
         return _atomic(t, size), size
     if head == "cases":
         _need(_size(t[2]) == _size(t[3]), "cases of different sizes")
@@ -187,7 +186,6 @@ def normal(t: Any, ctx: tuple[Aff, ...]) -> tuple[Poly, Any]:
         turn, size = (_turned, size[::-1]) if head == "T" else (_on_diagonal, (size[0], size[0]))
         return _gather([((*m[:2], turn(m[2])), c) for m, c in poly.items()]), size
     return poly, size
-
 def fold(kind: str, lower: Aff, upper: Aff, body: Any, ctx: tuple[Aff, ...]) -> tuple[Poly, Any]:
     """Σ, and Π with the latest on the left, of n terms; the last split off while n >= 1 is sure."""
     n, plus = _lin(_lin(upper, lower, -1), 1), _added if kind == "sum" else _times
@@ -286,7 +284,6 @@ def theorem(lines: Any) -> dict[str, Any]:
     given = [line for line in lines if line["rule"] in ("given", "slope")]
     times = [dict(sorted(form)) for form in known[-1][0]]
     return {"hypotheses": given, "when": times, "claims": lines[-1]["claims"]}
-
 def check(proof: str) -> dict[str, Any]:
     """The theorem that a proof in JSON proves; ``Refused`` where it proves none."""
     try:  # an object with a key given twice is read as False, which stands nowhere
@@ -297,4 +294,7 @@ def check(proof: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     sys.tracebacklimit = 0  # a refusal is one line, and the exit code 1
-    print(json.dumps(check(Path(sys.argv[1]).read_text("utf-8")), ensure_ascii=False))
+    if len(sys.argv) != 2 or not (path := Path(sys.argv[1])).exists() or path.is_dir():
+        print("usage: kernel.py FILE, where FILE is a proof in JSON", file=sys.stderr)
+        sys.exit(2)
+    print(json.dumps(check(path.read_text("utf-8")), ensure_ascii=False))
