@@ -11,12 +11,10 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
-from test_normal import EQUAL, MISSES, VALUES, product, total, x, y
 
 from symgrad.lang.affine import Affine, T, as_affine, symbol
 from symgrad.lang.algebra import Rationals
 from symgrad.lang.nodes import (
-    SCALAR,
     Condition,
     Node,
     cases,
@@ -34,6 +32,7 @@ from symgrad.ops import diag, tanh
 from symgrad.verify.regions import Region, region_of
 from symgrad.verify.sameness import Sameness
 from symgrad.verify.times import Times
+from test_normal import EQUAL, MISSES, VALUES, product, total, x, y
 
 F = Fraction
 w, u = param("w"), param("u")
@@ -140,7 +139,11 @@ SAME: dict[str, tuple[Node, Node, Times, int]] = {
     "a bracket inside a sum": (total(1, T, lambda i: iverson(i - T) * x(i)), x(T), (), 1),
     "the last factor inside a sum": (
         total(1, T, lambda i: product(i + 1, T, x)),
-        total(1, T, lambda i: by_cases(x(T) * product(i + 1, T - 1, x), at(T, "≥", i + 1), const(1))),
+        total(
+            1,
+            T,
+            lambda i: by_cases(x(T) * product(i + 1, T - 1, x), at(T, "≥", i + 1), const(1)),
+        ),
         (),
         0,
     ),
@@ -275,7 +278,7 @@ def test_misses_of_the_normal_form_are_not_proved_either(case: str) -> None:
     assert not same(left, right, (("m", ONE, T),), 2)
 
 
-# ---- random formulas ------------------------------------------------------------------------------
+# ---- random formulas ----------------------------------------------------------------------------
 
 
 def made(source: random.Random, depth: int, names: list[Affine]) -> Node:
@@ -332,7 +335,7 @@ def test_random_formulas_are_proved_equal_only_if_they_are() -> None:
     assert proved > 100
 
 
-# ---- matrices -------------------------------------------------------------------------------------
+# ---- matrices -----------------------------------------------------------------------------------
 
 n = symbol("n")
 W, V = param("W", (n, n)), param("V", (n, n))
@@ -389,7 +392,7 @@ def test_matrices(left: Node, right: Node, times: Times, first: int, expected: b
     assert same(right, left, times, first) is expected
 
 
-# ---- regions --------------------------------------------------------------------------------------
+# ---- regions ------------------------------------------------------------------------------------
 
 
 def test_a_region_knows_what_follows() -> None:
@@ -425,4 +428,3 @@ def test_a_proof_that_does_not_hold_does_not_replay() -> None:
     assert not Sameness(held.left, held.right + w, held.region).replay()
     assert not Sameness(held.left, signal("h", (n, ONE), T), held.region).replay()
     assert Sameness(W, W, Region()).replay()
-    assert SCALAR == w.shape
