@@ -28,7 +28,7 @@ from symgrad.lang.nodes import (
     sum_over,
 )
 from symgrad.lang.tape import Environment, evaluate
-from symgrad.ops import diag, tanh
+from symgrad.ops import diag, exp, sigma, tanh
 from symgrad.verify.regions import Region, region_of
 from symgrad.verify.sameness import Sameness
 from symgrad.verify.times import Times
@@ -428,3 +428,54 @@ def test_a_proof_that_does_not_hold_does_not_replay() -> None:
     assert not Sameness(held.left, held.right + w, held.region).replay()
     assert not Sameness(held.left, signal("h", (n, ONE), T), held.region).replay()
     assert Sameness(W, W, Region()).replay()
+
+
+# ---- related calls ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "names"),
+    [
+        (
+            total(1, T, lambda i: sigma(-x(i))),
+            index_value(T) - total(1, T, lambda i: sigma(x(i))),
+            ("sigma negative",),
+        ),
+        (
+            total(1, T, lambda i: tanh(u - x(i))),
+            -total(1, T, lambda i: tanh(x(i) - u)),
+            ("tanh negative",),
+        ),
+        (
+            product(1, T, lambda i: 1 + tanh(x(i))),
+            product(1, T, lambda i: 2 * sigma(2 * x(i))),
+            ("tanh sigma",),
+        ),
+        (
+            product(1, T, lambda i: exp(x(i) + w)),
+            exp(w) ** T * product(1, T, lambda i: exp(x(i) / 2) ** 2),
+            ("exp sum", "exp multiple"),
+        ),
+    ],
+)
+def test_calls_are_related_by_declared_relations_alone(
+    left: Node, right: Node, names: tuple[str, ...]
+) -> None:
+    everywhere = region_of((), 0)
+    found = Sameness(left, right, everywhere).relations()
+    assert found is not None
+    assert {relation.name for relation in found} == set(names)
+    for wrong in (right + F(1, 10**9), 2 * right, total(1, T, lambda i: sigma(x(i)))):
+        assert Sameness(left, wrong, everywhere).relations() is None
+
+
+def test_relations_that_do_not_hold_are_not_used() -> None:
+    for left, right in (
+        (sigma(-x(T)), sigma(x(T))),
+        (sigma(-x(T)), 1 + sigma(x(T))),
+        (tanh(x(T)), 2 * sigma(x(T)) - 1),
+        (exp(x(T)) * exp(x(T)), exp(x(T) * x(T))),
+        (exp(x(T) + w), exp(x(T)) + exp(w)),
+        (exp(-x(T)), -exp(x(T))),
+    ):
+        assert not same(left, right)

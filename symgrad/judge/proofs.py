@@ -18,6 +18,7 @@ from symgrad.judge.rewriting import KINDS, Adjoints, Known
 from symgrad.lang.affine import T
 from symgrad.lang.nodes import Derivative, Name, Node, Param, Signal
 from symgrad.verify.regions import Region, region_of
+from symgrad.verify.relations import using
 from symgrad.verify.sameness import Sameness
 from symgrad.verify.times import Times, range_words
 from symgrad.verify.verdict import Replayable, Verdict
@@ -79,6 +80,7 @@ class Claimed:
         how = [*lines]
         if displayed is not self.right:
             how.append(BY_NORMAL_FORMS if below else "equal by normal forms")
+        how += using(same.relations() or ())
         parts: list[Replayable] = [v.proof for v in below if v.proof is not None]
         return Verdict("proved", self.scope, tuple(how), proof=ProofParts((*parts, same)))
 

@@ -14,7 +14,7 @@ sides are defined, zero included.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -79,19 +79,31 @@ class Requirement:
         return at_low and high is not None and self.bound.value({name: high}) >= 0
 
 
+def call_atom(name: str, argument: Poly) -> Poly:
+    """A call as an atom of its own: nothing is known of it but its argument."""
+    return Poly.atom(Atom("call", (name, argument)))
+
+
 class Normalizer:
     """Turns nodes into polynomials and records what the result needs to hold.
 
     ``from_one``: sums of powers and numbers alone, which no signal ties to a time, begin at 1;
     so shifted ones have one form, and ranges that meet do not.
+
+    ``calls``: how a call is written, by its name and its argument; by default as an atom.
     """
 
     def __init__(
-        self, signals: Mapping[Signal, Node] | None = None, *, from_one: bool = False
+        self,
+        signals: Mapping[Signal, Node] | None = None,
+        *,
+        from_one: bool = False,
+        calls: Callable[[str, Poly], Poly] = call_atom,
     ) -> None:
         self.requirements: list[Requirement] = []
         self.signals = signals or {}
         self.from_one = from_one
+        self.calls = calls
         self._memo: dict[Node, Poly] = {}
 
     # ---- from nodes ----
@@ -131,7 +143,7 @@ class Normalizer:
     def _apply(self, node: Apply) -> Poly:
         name = node.head.name
         if node.head.elementwise:
-            return Poly.atom(Atom("call", (name, self(node.args[0]))))
+            return self.calls(name, self(node.args[0]))
         values = [self(argument) for argument in node.args]
         if name == "neg":
             return -values[0]

@@ -8,13 +8,14 @@ for all sizes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.lang.affine import Affine, symbol
 from symgrad.lang.nodes import (
     SCALAR,
+    Apply,
     Fold,
     Node,
     Param,
@@ -25,10 +26,12 @@ from symgrad.lang.nodes import (
 )
 from symgrad.verify.atoms import same_for_all_sizes
 from symgrad.verify.folding import clear_bases, peel, substitute
-from symgrad.verify.normal import NoNormalForm, Normalizer, Requirement
+from symgrad.verify.normal import NoNormalForm, Normalizer, Requirement, call_atom
 from symgrad.verify.ordered import same_matrices
 from symgrad.verify.polynomial import Mono, Poly, TooManyTerms, mono_times
 from symgrad.verify.regions import Region
+from symgrad.verify.related_calls import RelatedCalls
+from symgrad.verify.relations import RELATIONS, Relation
 from symgrad.verify.resolution import (
     Open,
     OpenValue,
@@ -41,6 +44,8 @@ from symgrad.verify.resolution import (
 
 #: Parts into which a region is split at the most.
 _MOST_PARTS = 60
+#: Functions that are related to themselves or to each other.
+_RELATED = ("sigma", "tanh", "exp")
 #: Terms of a difference for which an induction is tried.
 _MOST_TERMS = 120
 
@@ -59,11 +64,18 @@ class Sameness:
 
     def replay(self) -> bool:
         """Whether it is proved; False says nothing."""
+        return self.relations() is not None
+
+    def relations(self) -> tuple[Relation, ...] | None:
+        """The relations between calls with which it is proved; None where it is not."""
         if self.left is self.right:
-            return True
+            return ()
         if self.left.shape != self.right.shape:
-            return False
-        return _Search(self.rewriting).same(self.left, self.right, self.region, frozenset())
+            return None
+        search = _Search(self.rewriting)
+        if not search.same(self.left, self.right, self.region, frozenset()):
+            return None
+        return tuple(relation for relation in RELATIONS.values() if relation in search.used)
 
 
 class _Search:
@@ -72,6 +84,7 @@ class _Search:
     def __init__(self, rewriting: Rewriting) -> None:
         self.rewriting = rewriting
         self.parts = _MOST_PARTS
+        self.used: set[Relation] = set()
 
     def same(
         self, left: Node, right: Node, region: Region, unequal: Unequal, *, inside: bool = False
@@ -137,11 +150,26 @@ class _Search:
                 return False
             if gap.vanishes() or _Gap(left, right, from_one=True).vanishes():
                 return True
+            if self.with_relations(left, right):
+                return True
         except (NoNormalForm, TooManyTerms, ZeroDivisionError):
             return False
         return not inside and any(
             self.by_induction(left, right, gap, region, name) for name in _inductive(region)
         )
+
+    def with_relations(self, left: Node, right: Node) -> bool:
+        """Whether the normal forms agree once calls are related."""
+        if not any(isinstance(x, Apply) and x.head.name in _RELATED for x in walk(left, right)):
+            return False
+        unit = 1
+        for through_sigma in (False, False, True):
+            calls = RelatedCalls(through_sigma=through_sigma, unit=unit)
+            if _Gap(left, right, calls=calls).vanishes():
+                self.used |= set(calls.relations)
+                return True
+            unit = calls.denominator
+        return False
 
     def by_induction(self, left: Node, right: Node, gap: _Gap, region: Region, name: str) -> bool:
         """The difference at T is a multiple of that at T - 1, and zero at the first T."""
@@ -160,8 +188,15 @@ class _Search:
 class _Gap:
     """left - right as a polynomial, and what its normal form needs of the times."""
 
-    def __init__(self, left: Node, right: Node, *, from_one: bool = False) -> None:
-        normal = Normalizer(from_one=from_one)
+    def __init__(
+        self,
+        left: Node,
+        right: Node,
+        *,
+        from_one: bool = False,
+        calls: Callable[[str, Poly], Poly] = call_atom,
+    ) -> None:
+        normal = Normalizer(from_one=from_one, calls=calls)
         self.raw = normal(left) - normal(right)
         self.needs = normal.requirements
         self.names = {n for node in walk(left, right) for n in _ends_of(node)}
