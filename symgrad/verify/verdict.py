@@ -84,6 +84,11 @@ class Verdict(Displayable):
     proof: Replayable | None = None
     conditions: tuple[str, ...] = ()
 
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a verdict is neither true nor false; ask verdict.holds, or compare verdict.status"
+        )
+
     @property
     def holds(self) -> bool:
         """Whether a document may show the equation."""
