@@ -25,6 +25,7 @@ from symgrad.lang.nodes import (
     signals_in,
     substitute_indices,
     sum_over,
+    transform,
 )
 from symgrad.lang.program import Equation, Program, Sweep, at_last_step, before_last_step
 from symgrad.ops.parts import is_zero
@@ -139,27 +140,34 @@ def stated_by(
         times: the free times with their ranges.
         first: the smallest T.
     """
+    return right in own_equations(gradient, left, times, first)
+
+
+def own_equations(gradient: Gradient, left: Node, times: Times = (), first: int = 0) -> list[Node]:
+    """What the gradient says that a derivative of L is, in each way it writes it."""
     if not isinstance(left, Derivative):
-        return False
+        return []
     wrt = left.wrt
     if isinstance(wrt, Param):
         term = gradient.terms.get(wrt.name)
-        if term is None or wrt.name in gradient.extra:
-            return term is not None and right is gradient_sum(gradient, wrt.name)
-        return right in (collapsed_sum(term), sum_over("t", 1, T, term))
+        if term is None:
+            return []
+        if wrt.name in gradient.extra:
+            return [gradient_sum(gradient, wrt.name)]
+        return [collapsed_sum(term), sum_over("t", 1, T, term)]
     if not isinstance(wrt, Signal):
-        return False
+        return []
     if wrt.adjoint == "pre":
         values = [
             e.value
             for e in gradient.equations
             if e.target.adjoint == "delta" and e.target.name == wrt.name
         ]
-        return any(right in _versions(value, wrt.time, times, first) for value in values)
+        return [same for value in values for same in _versions(value, wrt.time, times, first)]
     if wrt.time == as_affine(0):
         value = gradient.start.get(wrt.name)
-        return value is not None and right in _versions_at_start(value, first)
-    return right in _versions(gradient.adjoints[wrt.name], wrt.time, times, first)
+        return [] if value is None else _versions_at_start(value, first)
+    return _versions(gradient.adjoints[wrt.name], wrt.time, times, first)
 
 
 def _versions(value: Node, time: Affine, times: Times, first: int) -> list[Node]:
@@ -187,6 +195,23 @@ def _versions_at_start(value: Node, first: int) -> list[Node]:
     last, before = at_last_step(value), before_last_step(value)
     both = cases([(last, (Condition(T, "=", as_affine(0)),)), (before, ())])
     return [both, *([before] if first >= 1 or last is before else [])]
+
+
+def written_out(gradient: Gradient, formula: Node) -> Node:
+    """A formula without the adjoints that one step gives: δ, and λ of what no later step uses."""
+    values = {e.target.label: e.value for e in gradient.equations}
+    values |= {
+        f"lam_{name}": v for name, v in gradient.adjoints.items() if f"lam_{name}" not in values
+    }
+    within = {label: v for label, v in values.items() if at_last_step(v) is before_last_step(v)}
+
+    def written(item: Node) -> Node:
+        if not isinstance(item, Signal) or item.label not in within or item.time == as_affine(0):
+            return item
+        found = substitute_indices(within[item.label], {"t": item.time})
+        return transform(found, written)
+
+    return transform(formula, written)
 
 
 def gradient_sum(gradient: Gradient, parameter: str) -> Node:
