@@ -299,6 +299,8 @@ def test_a_t_at_a_square_matrix_is_asked_for() -> None:
         ("tanh''(h_t)", "only the first derivative is read"),
         ("∇_{h_{t-1}} h_t", "the gradient of a scalar"),
         ("∂ℓ_t/∂W_h", "with_loss"),
+        ("∂ℓ_t/∂y_{t-1}", "at the same time"),
+        ("∂ℓ_T/∂y_t", "at the same time"),
         ("(h_t", "is not closed"),
         ("", "expected one formula"),
     ],
@@ -307,6 +309,11 @@ def test_formulas_that_are_none(text: str, says: str) -> None:
     with pytest.raises(ParseError) as caught:
         parse_formula(text, RNN)
     assert says in str(caught.value)
+
+
+def test_the_sign_of_an_immediate_derivative_is_a_plus() -> None:
+    with pytest.raises(ParseError):
+        parse_formula(r"\frac{\partial^- h_t}{\partial^+ h_{t-1}}", RNN, syntax="latex")
 
 
 def test_a_cell_read_from_text_reads_its_formulas() -> None:

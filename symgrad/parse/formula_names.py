@@ -159,18 +159,37 @@ class FormulaScope:
     def _signal(self, spelling: Spelling, time: Affine | None, adjoint: str) -> Node | None:
         if time is None and spelling.labels:
             # h_T, h_0, and in plain text x_k: the time is the last label.
-            last = spelling.labels[-1].lstrip("\\")
+            time = self._time(spelling)
             spelling = replace(spelling, labels=spelling.labels[:-1])
-            if last in self.letters:
-                time = symbol(last)
-            elif last.isdigit() and len(last) < 7:
-                time = as_affine(int(last))
         node = self._declared(spelling.plain, self.signals)
         if time is None or node is None:
             return None
         if isinstance(node, Signal):
             return Signal((node.name, time, adjoint), (), node.shape)
         return None if adjoint else Name((node.key[0], time, node.key[2]), (), node.shape)
+
+    def _time(self, spelling: Spelling) -> Affine | None:
+        """The time that the last label of a name is."""
+        last = spelling.labels[-1].lstrip("\\") if spelling.labels else ""
+        if last in self.letters:
+            return symbol(last)
+        return as_affine(int(last)) if last.isdigit() and len(last) < 7 else None
+
+    def check_loss(self, loss: Written, wrt: Expr) -> None:
+        """``∂ℓ_t/∂y_t`` is by the signal that the loss looks at, at the time of the loss.
+
+        Raises:
+            ParseError: it is another derivative of a loss.
+        """
+        node = self.nodes.get(wrt.name) if isinstance(wrt, Ref) else None
+        time = loss.time if loss.time is not None else self._time(loss.spelling)
+        if not isinstance(node, Signal) or (time is not None and time != node.time):
+            raise self.error(
+                "∂ℓ_t is read beside the signal that the loss looks at, at the same time, as in "
+                "∂ℓ_t/∂y_t; put the loss into the cell with with_loss to differentiate it by "
+                "something else",
+                loss,
+            )
 
     def function(
         self, name: Written, applied: bool, alone: bool = False

@@ -78,9 +78,6 @@ class FormulaShapes(Shapes):
         """Whether it is L, or another name: its derivative is a gradient."""
         return isinstance(quantity, Ref) and isinstance(self.nodes[quantity.name], NameNode)
 
-    def is_signal(self, expr: Expr) -> bool:
-        return isinstance(expr, Ref) and isinstance(self.nodes[expr.name], Signal)
-
     def settle(self) -> None:
         """Sizes that nothing determines become 1 by 1: a literal stays a literal."""
         for key, shape in self.special.items():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgrad.parse.names import parts_of
-from symgrad.parse.tree import Atom, Big, Num, Relation, Script, Scripted, Sum, Tree
+from symgrad.parse.tree import Atom, Big, Mark, Num, Relation, Script, Scripted, Sum, Tree
 
 
 def further_times(tree: Tree) -> frozenset[str]:
@@ -61,5 +61,7 @@ def operator(tree: Tree) -> Tree | None:
 def raised_partial(tree: Tree) -> str:
     """``\\partial^+``."""
     if isinstance(tree, Scripted) and isinstance(tree.base, Atom) and tree.base.base == "∂":
-        return "∂⁺"
+        (script, *more) = tree.scripts
+        plus = [item for item in script.items if isinstance(item, Mark) and item.text == "+"]
+        return "∂⁺" if script.kind == "^" and plus and not more else ""
     return ""

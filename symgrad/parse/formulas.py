@@ -348,12 +348,7 @@ class _FormulaResolver(Resolver):
     def _derived(self, sign: str, quantity: Tree, wrt: Expr, tree: Tree) -> Derived:
         name = self.reader.read(quantity) if base_of(quantity) is not None else None
         if name is not None and name.spelling.base == "ell" and self.scope.find(name) is None:
-            if not self.shapes.is_signal(wrt):
-                raise self.error(
-                    "∂ℓ_t is read beside the signal that the loss looks at, as in ∂ℓ_t/∂y_t; put "
-                    "the loss into the cell with with_loss to differentiate it by parameters",
-                    tree,
-                )
+            self.scope.check_loss(name, wrt)
             return Derived(kind="loss", of=wrt, wrt=wrt, at=tree.at, end=tree.end)
         kind = "immediate" if sign == "∂⁺" else "total"
         return Derived(kind=kind, of=self.read(quantity), wrt=wrt, at=tree.at, end=tree.end)
