@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -242,3 +243,79 @@ def test_sides_of_different_shapes() -> None:
     cell = VECTOR["rnn"]
     with pytest.raises(UsageError, match="n × m, the right side m × n"):
         sg.check(cell, "dh_t/dx_t = W_x^⊤ diag(1 - h_t^2)")
+
+
+# ---- what papers write -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "text", "scope"),
+    [
+        ("linear", "dh_T/dh_t = w^(T-t)", "all 0 ≤ t ≤ T"),
+        ("rnn", "dh_T/dh_t = prod_{j=t+1}^T W_h tanh'(W_x x_j + W_h h_{j-1} + b_h)", "all 0 ≤ t ≤ T"),
+        ("lstm", "dh_t/dc_t = o_t tanh'(c_t)", "all t ≥ 1"),
+    ],
+)
+def test_letters_and_spellings_of_papers_are_proved(cell: str, text: str, scope: str) -> None:
+    verdict = sg.check(SCALAR[cell], text)
+    assert (verdict.status, verdict.scope) == ("proved", scope), verdict
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("linear", "dh_k/dh_{k-m} = w^m"),
+        ("linear", "dh_{t+k}/dh_t = w^k"),
+        ("linear", "dh_T/dh_{T-m} = w^m"),
+        ("linear", "dh_i/dh_{i-1} = w"),
+        ("lstm", "f_t c_{t-1} = c_t - i_t g_t"),
+    ],
+)
+def test_times_with_two_letters_stay_in_the_run(cell: str, text: str) -> None:
+    assert sg.check(SCALAR[cell], text).holds
+
+
+def test_a_product_begins_where_its_factors_exist() -> None:
+    """o_{j-1} at j = k + 1 needs k ≥ 1; without it there is nothing to say about k = 0."""
+    verdict = sg.check(
+        SCALAR["lstm"], "dc_T/dc_k = prod_{j=k+1}^T (f_j + u_o o_{j-1} - u_o o_{j-1})"
+    )
+    assert verdict.status == "refuted"
+    assert sg.check(SCALAR["rnn"], "sum_{t=T-2}^T h_{t-1} = h_{T-3} + h_{T-2} + h_{T-1}").holds
+
+
+@pytest.mark.parametrize(
+    ("cell", "text", "status"),
+    [
+        ("rnn", "λ_t^h = W_y^⊤ λ_t^y + W_h^⊤ δ_{t+1}^h", "proved"),
+        ("rnn", "dL/dh_t = W_y^⊤ (dL/dy_t) + W_h^⊤ ((1 - h_{t+1}^2) ⊙ (dL/dh_{t+1}))", "proved"),
+        ("rnn", "dL/dW_h = sum_{t} diag(1 - h_t^2) (dL/dh_t) h_{t-1}^⊤", "proved"),
+        ("rnn", "dL/dW_h = sum_{t} diag(1 - h_t^2) (dL/dh_t) h_t^⊤", "refuted"),
+        ("lstm", "λ_t^f = c_{t-1} ⊙ λ_t^c", "proved"),
+        ("lstm", "λ_t^f = c_t ⊙ λ_t^c", "refuted"),
+        ("lstm", "λ_t^o = λ_t^h ⊙ tanh(c_t)", "proved"),
+    ],
+)
+def test_adjoints_of_all_signals(cell: str, text: str, status: str) -> None:
+    cell_ = VECTOR[cell]
+    verdict = sg.check(cell_, text, objective=sg.loss(cell_))
+    assert verdict.status == status, verdict
+
+
+@pytest.mark.parametrize(
+    ("objective", "text", "says"),
+    [
+        (sg.loss, "λ_t^h = ∂ℓ_t/∂h_t + W_h^⊤ δ_{t+1}^h", "ℓ_t is a loss of y_t"),
+        (sg.final, "λ_t^y = ∂ℓ_t/∂y_t", "objective=symgrad.loss"),
+        (lambda cell: sg.loss(cell, squared=True), "λ_t^y = ∂ℓ_t/∂y_t", "write y_t - y_t"),
+        (sg.loss, "δ_t^y = ∂ℓ_t/∂y_t", "no δ^y; dL/dy is λ^y"),
+        (sg.loss, "dL/dW_h = sum_{t} h_{t-1}^⊤ δ_t^h", "an outer product is a bᵀ"),
+        (sg.loss, "dh_t/dh_{t-1} = 1 - h_t^2", "write diag"),
+    ],
+)
+def test_what_a_statement_about_L_cannot_say(
+    objective: Callable[[Cell], Objective], text: str, says: str
+) -> None:
+    cell = VECTOR["rnn"]
+    with pytest.raises(UsageError, match=re.escape(says)):
+        sg.check(cell, text, objective=objective(cell))

@@ -14,7 +14,7 @@ from symgrad.adjoint import backward, loss
 from symgrad.cell import Cell, param, signal, sizes
 from symgrad.cells import CATALOGUE
 from symgrad.derivation.request import answer
-from symgrad.lang.affine import T, as_affine, j, k, t
+from symgrad.lang.affine import T, as_affine, j, k, symbol, t
 from symgrad.lang.nodes import (
     Condition,
     Name,
@@ -33,7 +33,9 @@ from symgrad.lang.nodes import (
     sum_over,
     walk,
 )
-from symgrad.ops import activation, diag, mean, relu, tanh
+from symgrad.ops import activation, diag, mean, relu, sigma, tanh
+from symgrad.ops.build import make
+from symgrad.ops.elementwise import opaque
 from symgrad.parse import ParseError, arranged, parse_formula, parse_statement, read_cell
 from symgrad.parse.grammar import Syntax
 from symgrad.render.latex_math import latex
@@ -217,6 +219,37 @@ FORMULAS: list[tuple[Cell, str, str, Node]] = [
     (RNN, "tanh^2(h_T)", r"\tanh^2(h_T)", tanh(h.at(T)) ** 2),
     (RNN, "relu_{1/2}(h_t)", r"\operatorname{relu}_{1/2}(h_t)", relu(h, const(1).value / 2)),
     (RNN, "φ(h_t)", r"\varphi(h_t)", activation("phi")(h)),
+    (
+        RNN,
+        "tanh'(h_t) + sigma'(h_t)",
+        r"\tanh'(h_t) + \sigma'(h_t)",
+        (1 - tanh(h) ** 2) + sigma(h) * (1 - sigma(h)),
+    ),
+    (RNN, "φ'(h_t)", r"\varphi'(h_t)", make(opaque("phi", 1), h)),
+    (RNN, "∇_{W_h} L", r"\nabla_{W_h} L", derivative("gradient", name("L"), W_h)),
+    (RNN, "∂_{h_{t-1}} h_t", r"\partial_{h_{t-1}} h_t", derivative("total", h, h.prev)),
+    (
+        RNN,
+        "∇_{y_t} ℓ_t",
+        r"\nabla_{y_t} \ell_t",
+        Signal(("y", t, "dl"), (), y.shape),
+    ),
+    (RNN, "sum_{t} h_t", r"\sum_t h_t", sum_over("t", 1, T, h)),
+    (RNN, "h_t h_{t-1}^⊤", r"h^{(t)} h^{(t-1)\top}", h @ h.prev.T),
+    (RNN, "h_t h_{t-1}^⊤", r"h^t (h^{t-1})^\top", h @ h.prev.T),
+    (RNN, "h_t^2", r"(h^t)^2", h**2),
+    (
+        LSTM,
+        "dc_i/dc_{i-1}",
+        r"\frac{dc_i}{dc_{i-1}}",
+        derivative("total", c.at(symbol("i")), c.at(symbol("i") - 1)),
+    ),
+    (
+        RNN.scalar(),
+        "W_h W_y h_{T-m}",
+        r"W_h W_y h_{T-m}",
+        param("w_h") * param("w_y") * hs.at(T - symbol("m")),
+    ),
     (RNN, "mean(h_t)", r"\operatorname{mean}(h_t)", mean(h)),
     (RNN, "-h_t / 2", r"-\frac{h_t}{2}", -(h / 2)),
     (
@@ -262,6 +295,12 @@ def test_a_t_at_a_square_matrix_is_asked_for() -> None:
         ("h_t = y_t", "read it with parse_statement"),
         ("h_t, y_t", "expected one formula"),
         ("W_h^{h_t}", "rnn declares no W_h_h_t: did you mean W_h?"),
+        ("W_h' h_t", "a prime is not read here"),
+        ("tanh''(h_t)", "only the first derivative is read"),
+        ("∇_{h_{t-1}} h_t", "the gradient of a scalar"),
+        ("∂ℓ_t/∂W_h", "with_loss"),
+        ("∂ℓ_t/∂y_{t-1}", "at the same time"),
+        ("∂ℓ_T/∂y_t", "at the same time"),
         ("(h_t", "is not closed"),
         ("", "expected one formula"),
     ],
@@ -270,6 +309,11 @@ def test_formulas_that_are_none(text: str, says: str) -> None:
     with pytest.raises(ParseError) as caught:
         parse_formula(text, RNN)
     assert says in str(caught.value)
+
+
+def test_the_sign_of_an_immediate_derivative_is_a_plus() -> None:
+    with pytest.raises(ParseError):
+        parse_formula(r"\frac{\partial^- h_t}{\partial^+ h_{t-1}}", RNN, syntax="latex")
 
 
 def test_a_cell_read_from_text_reads_its_formulas() -> None:

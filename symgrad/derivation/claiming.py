@@ -139,27 +139,34 @@ def stated_by(
         times: the free times with their ranges.
         first: the smallest T.
     """
+    return right in own_equations(gradient, left, times, first)
+
+
+def own_equations(gradient: Gradient, left: Node, times: Times = (), first: int = 0) -> list[Node]:
+    """What the gradient says that a derivative of L is, in each way it writes it."""
     if not isinstance(left, Derivative):
-        return False
+        return []
     wrt = left.wrt
     if isinstance(wrt, Param):
         term = gradient.terms.get(wrt.name)
-        if term is None or wrt.name in gradient.extra:
-            return term is not None and right is gradient_sum(gradient, wrt.name)
-        return right in (collapsed_sum(term), sum_over("t", 1, T, term))
+        if term is None:
+            return []
+        if wrt.name in gradient.extra:
+            return [gradient_sum(gradient, wrt.name)]
+        return [collapsed_sum(term), sum_over("t", 1, T, term)]
     if not isinstance(wrt, Signal):
-        return False
+        return []
     if wrt.adjoint == "pre":
         values = [
             e.value
             for e in gradient.equations
             if e.target.adjoint == "delta" and e.target.name == wrt.name
         ]
-        return any(right in _versions(value, wrt.time, times, first) for value in values)
+        return [same for value in values for same in _versions(value, wrt.time, times, first)]
     if wrt.time == as_affine(0):
         value = gradient.start.get(wrt.name)
-        return value is not None and right in _versions_at_start(value, first)
-    return right in _versions(gradient.adjoints[wrt.name], wrt.time, times, first)
+        return [] if value is None else _versions_at_start(value, first)
+    return _versions(gradient.adjoints[wrt.name], wrt.time, times, first)
 
 
 def stated_value(gradient: Gradient, wrt: Param | Signal) -> Node | None:

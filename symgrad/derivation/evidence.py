@@ -41,6 +41,7 @@ from symgrad.lang.nodes import (
     Param,
     Signal,
     cases,
+    signals_in,
 )
 from symgrad.lang.program import Program
 from symgrad.verify.claims import HORIZONS, NOTHING_COMPARED, Scope, all_sizes, check
@@ -64,6 +65,7 @@ class Evidence:
     _adjoint: dict[Objective, tuple[Gradient, Verdict]] = field(default_factory=dict)
     _runs: Runs = field(default_factory=Runs)
     _explicit: Program | None = None
+    _longer: dict[tuple[str, ...], tuple[Gradient, Program]] = field(default_factory=dict)
 
     # ---- scopes ----
 
@@ -115,6 +117,7 @@ class Evidence:
         program: Program | None = None,
     ) -> FormulaClaim:
         forward = program or self.cell.program
+        adjoints = {s.name for s in signals_in(left, right) if s.adjoint == "lam"}
         return FormulaClaim(
             forward,
             left,
@@ -122,10 +125,21 @@ class Evidence:
             times,
             given_nodes(self.cell, forward, left, right, objective),
             None if objective is None else objective_weights(objective),
-            None if gradient is None else gradient.program,
+            None if gradient is None else self._backward(gradient, adjoints),
             None if objective is None or not objective.decay else objective.penalty,
             runs=self._runs,
         )
+
+    def _backward(self, gradient: Gradient, adjoints: set[str]) -> Program:
+        """The program that has the adjoints, those without an equation of their own included."""
+        own = {e.target.name for e in gradient.equations if e.target.adjoint == "lam"}
+        more = tuple(name for name in gradient.adjoints if name in adjoints - own)
+        if not more:
+            return gradient.program
+        kept = self._longer.setdefault(more, (gradient, gradient.with_signal_adjoints(*more)))
+        if kept[0] is not gradient:
+            kept = self._longer[more] = (gradient, gradient.with_signal_adjoints(*more))
+        return kept[1]
 
     def one_step(
         self,

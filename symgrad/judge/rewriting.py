@@ -28,6 +28,7 @@ from symgrad.lang.nodes import (
     signals_in,
     substitute_indices,
 )
+from symgrad.lang.program import at_last_step, before_last_step
 from symgrad.verify.regions import Region
 from symgrad.verify.resolution import Open, Unresolved
 from symgrad.verify.sameness import Sameness
@@ -119,11 +120,23 @@ class Known:
         return substitute_indices(form.full, at)
 
 
-@dataclass
 class Adjoints:
-    """Rewrites dL/dq_t as λ or as what a gradient says of it, δ_t as λ_t ⊙ φ', and calls."""
+    """Rewrites dL/dq_t as λ_t, adjoints that their own step gives, such as δ_t, and calls."""
 
-    gradient: Gradient
+    def __init__(self, gradient: Gradient) -> None:
+        self.gradient = gradient
+        values = {e.target.label: e.value for e in gradient.equations}
+        values |= {
+            f"lam_{name}": value
+            for name, value in gradient.adjoints.items()
+            if f"lam_{name}" not in values
+        }
+        #: Adjoints that no later step has a part in, with their values at t.
+        self.within_step = {
+            label: value
+            for label, value in values.items()
+            if at_last_step(value) is before_last_step(value)
+        }
 
     def __call__(self, node: Node, region: Region) -> Node:
         """What a node is equal to, where that is known; else the node.
@@ -133,32 +146,26 @@ class Adjoints:
             Unresolved: a derivative that is none of L.
         """
         if isinstance(node, Derivative):
-            wrt = node.wrt
-            if node.kind != "gradient" or not isinstance(wrt, Param | Signal):
-                raise Unresolved(f"{node!r}")
-            if isinstance(wrt, Signal):
-                within(region, wrt.time, T - wrt.time)
-                if wrt.name in self._states() and not wrt.adjoint:
-                    return lam(wrt)
-            value = stated_value(self.gradient, wrt)
-            if value is None:
-                raise Unresolved(f"{node!r}")
-            return value
-        if isinstance(node, Signal) and node.adjoint == "delta":
-            return self._written_out(node, region)
+            return self._derivative(node, region)
+        if isinstance(node, Signal) and node.label in self.within_step and node.time != _ZERO:
+            within(region, node.time - 1, T - node.time)
+            return substitute_indices(self.within_step[node.label], {"t": node.time})
         if isinstance(node, Apply) and node.head.elementwise:
             return named_call(self.gradient.cell, node, region)
         return node
 
-    def _states(self) -> set[str]:
-        return {e.target.name for e in self.gradient.equations if e.target.adjoint == "lam"}
-
-    def _written_out(self, node: Signal, region: Region) -> Node:
-        within(region, node.time - 1, T - node.time)
-        for equation in self.gradient.equations:
-            if equation.target.label == node.label:
-                return substitute_indices(equation.value, {"t": node.time})
-        return node
+    def _derivative(self, node: Derivative, region: Region) -> Node:
+        wrt = node.wrt
+        if node.kind != "gradient" or not isinstance(wrt, Param | Signal):
+            raise Unresolved(f"{node!r}")
+        if isinstance(wrt, Signal):
+            within(region, wrt.time, T - wrt.time)
+            if not wrt.adjoint:
+                return lam(wrt)
+        value = stated_value(self.gradient, wrt)
+        if value is None:
+            raise Unresolved(f"{node!r}")
+        return value
 
 
 def within(region: Region, *needed: Affine) -> None:

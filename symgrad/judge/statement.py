@@ -6,34 +6,37 @@ import re
 from dataclasses import dataclass, replace
 
 from symgrad.adjoint import Gradient, Objective, backward
+from symgrad.adjoint.reverse import lam
 from symgrad.cell import Cell
+from symgrad.derivation.claiming import pre_activation
 from symgrad.derivation.evidence import Evidence
 from symgrad.errors import UsageError
 from symgrad.judge.proofs import Claimed
-from symgrad.lang.affine import Affine, T, as_affine
+from symgrad.judge.times import FreeTimes, times_in
+from symgrad.lang.affine import ONE, Affine, T
 from symgrad.lang.nodes import (
+    SCALAR,
     Cases,
     Const,
     Derivative,
     Fold,
-    IndexValue,
-    Iverson,
     Name,
     Node,
     Param,
-    Power,
+    Shape,
     Signal,
+    derivative,
     name,
     params_in,
     signals_in,
     substitute_indices,
+    transform,
     walk,
 )
 from symgrad.ops.build import shape_text
 from symgrad.parse import parse_statement
 from symgrad.parse.formulas import Horizon
 from symgrad.parse.grammar import Syntax
-from symgrad.verify.onestep import same_at_every_time
 from symgrad.verify.times import Times
 from symgrad.verify.verdict import Verdict
 
@@ -83,7 +86,8 @@ def check(
     if left.shape != right.shape and not isinstance(right, Const):
         raise UsageError(
             f"the left side is {shape_text(left.shape)}, the right side "
-            f"{shape_text(right.shape)}: such sides are equal for no sizes; look for a transpose"
+            f"{shape_text(right.shape)}: such sides are equal for no sizes; "
+            f"{_repair(left.shape, right.shape)}"
         )
     _refuse_what_has_no_meaning(left, right)
     about_loss = any(isinstance(item, Name) and item is name("L") for item in walk(left, right))
@@ -92,6 +96,9 @@ def check(
             "the statement is about L; say what L is: objective=symgrad.loss(cell), or "
             "symgrad.final(cell, 'h')"
         )
+    for item in signals_in(left, right):
+        if item.adjoint == "dl" and not _is_given(item, objective):
+            raise UsageError(_other_loss(item, objective))
     return _Claim(cell, left, right, objective).verdict()
 
 
@@ -117,13 +124,31 @@ def _refuse_what_has_no_meaning(*sides: Node) -> None:
                 )
 
 
+def _is_given(item: Signal, objective: Objective | None) -> bool:
+    """Whether ∂ℓ_t/∂s_t is a given number: of the signal that a generic loss looks at."""
+    if objective is None or objective.kind != "loss":
+        return False
+    return item.name == objective.signal.name
+
+
+def _other_loss(item: Signal, objective: Objective | None) -> str:
+    if objective is None or objective.kind == "linear":
+        return (
+            f"the statement has the derivative of a loss ℓ_t by {item.name}_t; say that L is a sum "
+            f"of losses: objective=symgrad.loss(cell, {item.name!r})"
+        )
+    name = objective.signal.name
+    if objective.kind == "squared":
+        return f"ℓ_t is half the squared error of {name}: write {name}_t - {name}_t^*"
+    return (
+        f"ℓ_t is a loss of {name}_t: write ∂ℓ_t/∂{name}_t and what {item.name}_t adds to {name}_t"
+    )
+
+
 @dataclass(frozen=True)
-class _Claim:
+class _Claim(FreeTimes):
     """Both sides, and what they are about."""
 
-    cell: Cell
-    left: Node
-    right: Node
     objective: Objective | None
 
     def verdict(self) -> Verdict:
@@ -131,8 +156,9 @@ class _Claim:
         times, first = self.times(), self.first()
         gradient = None if self.objective is None else backward(self.cell, self.objective)
         if gradient is not None:
-            return self._about_loss(evidence, gradient, times, max(first, gradient.first_horizon))
-        span = self._span()
+            first = max(first, gradient.first_horizon)
+            return self.with_adjoints(gradient)._about_loss(evidence, gradient, times, first)
+        span = self.span()
         if span is not None:
             letter, gap, shift = span
             # The same at the latest times: h_{t-8} is a state like h_t.
@@ -153,6 +179,33 @@ class _Claim:
         if not checked.holds:
             return checked
         return self._with_proof(evidence, checked)
+
+    def with_adjoints(self, gradient: Gradient) -> _Claim:
+        """λ_t^h alone on the left is dL/dh_t, and inside a formula dL/dh_t is λ_t^h."""
+
+        def named(item: Node) -> Node:
+            if isinstance(item, Derivative) and item.of is name("L"):
+                wrt = item.wrt
+                if isinstance(wrt, Signal) and not wrt.adjoint:
+                    return lam(wrt)
+            return item
+
+        known = {e.target.label for e in gradient.equations}
+        for item in self.signals():
+            if item.adjoint == "delta" and item.label not in known:
+                raise UsageError(
+                    f"the equation of {item.name} is no activation of something, so there is no "
+                    f"δ^{item.name}; dL/d{item.name} is λ^{item.name}"
+                )
+        left = self.left
+        if isinstance(left, Signal) and left.adjoint in ("lam", "delta"):
+            of = Signal((left.name, left.time, ""), (), left.shape)
+            left = derivative(
+                "gradient", name("L"), of if left.adjoint == "lam" else pre_activation(of)
+            )
+        elif not isinstance(left, Derivative):
+            left = transform(left, named)
+        return replace(self, left=left, right=transform(self.right, named))
 
     def _about_loss(
         self, evidence: Evidence, gradient: Gradient, times: Times, first: int
@@ -175,83 +228,22 @@ class _Claim:
     def _at_horizon(self) -> _Claim:
         """The same about T instead of t, where T does not occur at all."""
         sides = (self.left, self.right)
-        names = {letter for form in _forms(*sides) for letter in form.names}
+        names = {letter for form in times_in(*sides) for letter in form.names}
         bound = {node.index for node in walk(*sides) if isinstance(node, Fold)}
         if "t" not in names or "T" in names | bound:
             return self
         left, right = (substitute_indices(side, {"t": T}) for side in sides)
         return replace(self, left=left, right=right)
 
-    # ---- times ----
 
-    def _signals(self) -> list[Signal]:
-        return signals_in(self.left, self.right)
-
-    def _earliest(self, item: Signal) -> int:
-        """The first time at which it exists: of losses, targets and δ there are none at 0."""
-        return 0 if self.cell.is_state(item.name) and item.adjoint in ("", "lam") else 1
-
-    def times(self) -> Times:
-        """The free times with their ranges: t, then k up to it."""
-        nodes = walk(self.left, self.right)
-        taken = {node.index for node in nodes if isinstance(node, Fold)} | {"T"}
-        taken |= {letter for node in nodes for side in node.shape for letter in side.names}
-        forms = _forms(self.left, self.right)
-        free = dict.fromkeys(
-            letter for form in forms for letter in sorted(form.names) if letter not in taken
-        )
-        found: list[tuple[str, Affine, Affine]] = []
-        last = T
-        for letter in sorted(free, key=lambda letter: "tkji".find(letter)):
-            mine = [s for s in self._signals() if s.time.names == {letter}]
-            low = max((self._earliest(s) - s.time.const for s in mine), default=0)
-            high = max((s.time.const for s in mine), default=0)
-            found.append((letter, as_affine(max(low, 0)), last - max(high, 0)))
-            last = Affine(((letter, 1),))
-        return tuple(found)
-
-    def first(self) -> int:
-        """The smallest T at which every signal exists."""
-        at_end = [s for s in self._signals() if s.time.names == {"T"}]
-        numbers = [s.time.const for s in self._signals() if s.time.is_const]
-        low = max((self._earliest(s) - s.time.const for s in at_end), default=0)
-        return max([low, *numbers, 0])
-
-    def _span(self) -> tuple[str, int, int] | None:
-        """The letter of a statement of few steps, how many, and how far back they end."""
-        letters = {letter for item in self._signals() for letter in item.time.names}
-        if len(letters) != 1 or not same_at_every_time(self.left, self.right):
-            return None
-        if any(item.time.is_const for item in self._signals()):
-            return None
-        (letter,) = letters
-        # What the states bring along is another tangent for each parameter.
-        derivatives = [n for n in walk(self.left, self.right) if isinstance(n, Derivative)]
-        if any(not isinstance(node.wrt, Signal) for node in derivatives):
-            return None
-        later = max(item.time.const for item in self._signals())
-        gap = max(self._earliest(item) - item.time.const for item in self._signals())
-        if any(item.time.coefficient(letter) != 1 for item in self._signals()):
-            return None
-        return (letter, gap + later, -later) if later <= 0 and gap + later >= 1 else None
-
-
-def _forms(*sides: Node) -> list[Affine]:
-    """Every time in a formula: of signals, in exponents, bounds and conditions."""
-    found: list[Affine] = []
-    for node in walk(*sides):
-        if isinstance(node, Signal):
-            found.append(node.time)
-        elif isinstance(node, IndexValue | Iverson):
-            found.append(node.form)
-        elif isinstance(node, Power):
-            found.append(node.exponent)
-        elif isinstance(node, Fold):
-            found += [node.lower, node.upper]
-        elif isinstance(node, Cases):
-            conditions = [c for row in node.conditions for c in row]
-            found += [s for c in conditions for s in (c.left, c.right) if isinstance(s, Affine)]
-    return found
+def _repair(left: Shape, right: Shape) -> str:
+    """What to look for where the sides have different shapes."""
+    for matrix, column in ((left, right), (right, left)):
+        if matrix[0] == matrix[1] == column[0] and column[1] == ONE != column[0]:
+            return "a Jacobian of what acts entry by entry is a matrix: write diag(…)"
+        if matrix != SCALAR and column == SCALAR:
+            return "an outer product is a bᵀ, an inner one aᵀ b; a number times the identity is a I"
+    return "look for a transpose"
 
 
 def _with(proof: Verdict | None, checked: Verdict) -> Verdict:

@@ -207,6 +207,9 @@ class AtomBuilder(Transformer[Token, list[Any]]):
         base = "∂⁺" if "+" in parts[0] or "⁺" in parts[0] else "∂"
         return Atom(base=base, **self.place(parts, 1))
 
+    def nabla(self, parts: list[Token]) -> Atom:
+        return Atom(base="∇", **self.place(parts, 1))
+
     def ones(self, parts: list[Token]) -> Atom:
         return Atom(base="𝟏", **self.place(parts, 1))
 

@@ -16,7 +16,7 @@ from symgrad.parse.names import NameReader
 from symgrad.parse.scope import unknown_function
 from symgrad.parse.spelling import Name as Written
 from symgrad.parse.spelling import Spelling, affine_of
-from symgrad.parse.tree import Frac, Group, Tree
+from symgrad.parse.tree import Frac, Group, Mark, Script, Tree
 
 _ADJOINTS = {"lambda": "lam", "lam": "lam", "delta": "delta", "dl": "dl", "target": "target"}
 
@@ -25,17 +25,31 @@ _TIMES = ("T", "t", "k", "j")
 
 
 class FormulaNameReader(NameReader):
-    """In a formula a superscript that is a time is a power, unless it stands in parentheses."""
+    """In a formula a superscript that is a time is a power, unless it stands in parentheses.
+
+    ``signals`` are the names that need a time: at one that has none yet, it is the time.
+    """
+
+    signals: frozenset[str] = frozenset()
 
     def acts(self, name: Written, item: Tree) -> bool:
         if isinstance(item, Group) and item.bracket in ("(", "<", "["):
             return False
         if isinstance(item, Frac):
             return True
-        adjoint = name.spelling.base in _ADJOINTS
-        return super().acts(name, item) or (
-            not adjoint and affine_of(item, self.letters) is not None
-        )
+        if super().acts(name, item):
+            return True
+        if name.spelling.base in _ADJOINTS or affine_of(item, self.letters) is None:
+            return False
+        return name.time is not None or name.spelling.plain not in self.signals
+
+    def _script(self, name: Written, script: Script) -> Written | None:
+        if script.kind == "'":
+            # A prime in plain text: of a function, or an error once the name is known.
+            mark = script.items[0]
+            assert isinstance(mark, Mark)
+            return self._primed(name, len(mark.text))
+        return super()._script(name, script)
 
 
 class FormulaScope:
@@ -44,7 +58,7 @@ class FormulaScope:
     def __init__(
         self,
         source: Source,
-        reader: NameReader,
+        reader: FormulaNameReader,
         cell: Cell,
         extra: Iterable[Node],
         letters: frozenset[str],
@@ -58,6 +72,7 @@ class FormulaScope:
             elif isinstance(node, Param | Name):
                 self.timeless[node.name] = node
         self.sizes = frozenset(cell.size_names) - self.timeless.keys()
+        reader.signals = frozenset(self.signals.keys() - self.timeless.keys())
         #: The node that a name of an expression means.
         self.nodes: dict[str, Node] = {}
 
@@ -76,6 +91,10 @@ class FormulaScope:
             self.nodes[key] = node
             return Ref(name=key, at=name.at, end=name.end)
         plain = name.spelling.plain
+        if name.spelling.primes and self.reader.syntax == "text":
+            raise self.error(
+                "a prime is not read here: write .T for the transpose, h_prime for a name", name
+            )
         if name.spelling.base == "𝟏":
             return Special(kind="ones", at=name.at, end=name.end)
         if plain == "I" and name.time is None:
@@ -116,32 +135,61 @@ class FormulaScope:
         return found
 
     def _plain(self, spelling: Spelling, time: Affine | None, adjoint: str) -> Node | None:
-        if time is None and not adjoint and spelling.plain in self.timeless:
-            return self.timeless[spelling.plain]
+        if time is None and not adjoint:
+            timeless = self._declared(spelling.plain, self.timeless)
+            if timeless is not None:
+                return timeless
         found = self._signal(spelling, time, adjoint)
         if found is None and time is not None and len(time.terms) == 1 and not time.const:
             # W_k of a parameter W_k: k is no time there.
             ((letter, count),) = time.terms
             longer = f"{spelling.plain}_{letter}"
             if count == 1 and not adjoint:
-                return self.timeless.get(longer)
+                return self._declared(longer, self.timeless)
+        return found
+
+    def _declared(self, plain: str, table: dict[str, Node]) -> Node | None:
+        """The scalar reading prints all names in lower case; both cases are read there."""
+        found = table.get(plain)
+        if found is None and self.cell.is_scalar:
+            known = self.cell.declared_name(plain)
+            return None if known is None else table.get(known)
         return found
 
     def _signal(self, spelling: Spelling, time: Affine | None, adjoint: str) -> Node | None:
         if time is None and spelling.labels:
             # h_T, h_0, and in plain text x_k: the time is the last label.
-            last = spelling.labels[-1].lstrip("\\")
+            time = self._time(spelling)
             spelling = replace(spelling, labels=spelling.labels[:-1])
-            if last in self.letters:
-                time = symbol(last)
-            elif last.isdigit() and len(last) < 7:
-                time = as_affine(int(last))
-        node = self.signals.get(spelling.plain)
+        node = self._declared(spelling.plain, self.signals)
         if time is None or node is None:
             return None
         if isinstance(node, Signal):
             return Signal((node.name, time, adjoint), (), node.shape)
         return None if adjoint else Name((node.key[0], time, node.key[2]), (), node.shape)
+
+    def _time(self, spelling: Spelling) -> Affine | None:
+        """The time that the last label of a name is."""
+        last = spelling.labels[-1].lstrip("\\") if spelling.labels else ""
+        if last in self.letters:
+            return symbol(last)
+        return as_affine(int(last)) if last.isdigit() and len(last) < 7 else None
+
+    def check_loss(self, loss: Written, wrt: Expr) -> None:
+        """``∂ℓ_t/∂y_t`` is by the signal that the loss looks at, at the time of the loss.
+
+        Raises:
+            ParseError: it is another derivative of a loss.
+        """
+        node = self.nodes.get(wrt.name) if isinstance(wrt, Ref) else None
+        time = loss.time if loss.time is not None else self._time(loss.spelling)
+        if not isinstance(node, Signal) or (time is not None and time != node.time):
+            raise self.error(
+                "∂ℓ_t is read beside the signal that the loss looks at, at the same time, as in "
+                "∂ℓ_t/∂y_t; put the loss into the cell with with_loss to differentiate it by "
+                "something else",
+                loss,
+            )
 
     def function(
         self, name: Written, applied: bool, alone: bool = False
@@ -154,6 +202,12 @@ class FormulaScope:
         primes = "'" * spelling.primes
         if plain in FUNCTIONS and not primes:
             return plain, False
+        if plain in FUNCTIONS and FUNCTIONS[plain].acts == "entries":
+            if len(primes) > 1:
+                raise self.error(
+                    f"write {plain}{primes} out; only the first derivative is read", name
+                )
+            return plain + primes, True
         if applied and plain not in _TIMES and (plain in GENERIC or always_generic(plain)):
             return plain + primes, True
         if applied and (name.function or (len(spelling.base) > 1 and spelling.is_bare)):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from symgrad.lang.affine import Affine
 from symgrad.lang.nodes import (
     SCALAR,
+    Apply,
     Condition,
     Node,
     Shape,
@@ -22,6 +23,7 @@ from symgrad.parse.errors import Source
 from symgrad.parse.expressions import (
     Bracketed,
     ByCases,
+    Called,
     Compared,
     Derived,
     Expr,
@@ -32,6 +34,7 @@ from symgrad.parse.expressions import (
     Special,
     Stacked,
 )
+from symgrad.parse.functions import FUNCTIONS
 from symgrad.parse.shapes import Shapes
 from symgrad.parse.table import Names
 
@@ -69,8 +72,11 @@ class FormulaShapes(Shapes):
         return SCALAR
 
     def _derivative(self, of: Shape, wrt: Shape, quantity: Expr) -> Shape:
-        named = isinstance(quantity, Ref) and isinstance(self.nodes[quantity.name], NameNode)
-        return wrt if named else (of[0], wrt[0])
+        return wrt if self.is_named(quantity) else (of[0], wrt[0])
+
+    def is_named(self, quantity: Expr) -> bool:
+        """Whether it is L, or another name: its derivative is a gradient."""
+        return isinstance(quantity, Ref) and isinstance(self.nodes[quantity.name], NameNode)
 
     def settle(self) -> None:
         """Sizes that nothing determines become 1 by 1: a literal stays a literal."""
@@ -101,6 +107,18 @@ class FormulaBuilder(Builder):
             case Derived(kind=kind, of=of, wrt=wrt, along=along):
                 return self.derivative(kind, self.build(of), self.build(wrt), along)
         return super().other(expr)
+
+    def _called(self, expr: Called) -> Node:
+        """σ'(x) of a function of the table: its derivative, as the table has it."""
+        function = FUNCTIONS.get(expr.function.rstrip("'"))
+        if not expr.generic or function is None:
+            return super()._called(expr)
+        argument = self.build(expr.args[0])
+        value = function.apply(argument)
+        if not isinstance(value, Apply) or value.head.partials is None:
+            raise TypeError(f"{expr.function} of {argument!r}: write this derivative out")
+        (partial,) = value.head.partials(value, argument)
+        return partial
 
     def derivative(self, kind: str, of: Node, wrt: Node, along: tuple[str, ...]) -> Node:
         """The derivative by name; of a scalar L it is a gradient."""

@@ -27,9 +27,16 @@ from symgrad.parse.expressions import (
 )
 from symgrad.parse.formula_names import FormulaNameReader, FormulaScope
 from symgrad.parse.formula_shapes import FormulaBuilder, FormulaShapes, zero_blocks
+from symgrad.parse.formula_trees import (
+    all_steps,
+    bound_letters,
+    further_times,
+    operator,
+    raised_partial,
+)
 from symgrad.parse.grammar import Syntax, read_statements
 from symgrad.parse.latex_rows import latex_rows
-from symgrad.parse.names import base_of, parts_of
+from symgrad.parse.names import base_of
 from symgrad.parse.resolve import Resolver
 from symgrad.parse.rows import text_rows
 from symgrad.parse.spelling import Name, Spelling, affine_of, label_of
@@ -130,7 +137,8 @@ class _FormulaReader:
         horizon: Horizon,
         statement: Statement,
     ) -> None:
-        letters = _TIMES | _bound_letters(statement)
+        letters = _TIMES | bound_letters(statement)
+        letters |= further_times(statement) - set(cell.size_names)
         reader = FormulaNameReader(source, syntax, letters)
         scope = FormulaScope(source, reader, cell, [name("L"), *extra], letters)
         self.source = source
@@ -142,22 +150,6 @@ class _FormulaReader:
         self.shapes.of(expr)
         self.shapes.settle()
         return FormulaBuilder(self.source, self.shapes).build(expr)
-
-
-def _bound_letters(tree: Tree) -> frozenset[str]:
-    """The indices of sums and products."""
-    found: set[str] = set()
-    stack: list[Tree] = [tree]
-    while stack:
-        item = stack.pop()
-        stack.extend(parts_of(item))
-        if isinstance(item, Big):
-            for script in item.scripts:
-                for bound in script.items:
-                    left = bound.left if isinstance(bound, Relation) else None
-                    if isinstance(left, Atom):
-                        found.add(left.base)
-    return frozenset(found)
 
 
 class _FormulaResolver(Resolver):
@@ -241,6 +233,8 @@ class _FormulaResolver(Resolver):
         below = next((s for s in tree.scripts if s.kind == "_"), None)
         above = next((s for s in tree.scripts if s.kind == "^"), None)
         bound = below.items[0] if below is not None and len(below.items) == 1 else None
+        if above is None and isinstance(bound, Atom) and bound.base == "t":
+            bound, above = all_steps(bound)
         if (
             not isinstance(bound, Relation)
             or bound.sign != "="
@@ -302,6 +296,24 @@ class _FormulaResolver(Resolver):
 
     # ---- derivatives -------------------------------------------------------------------
 
+    def _factor(self, tree: Tree, following: Tree | None, rest: list[Tree]) -> tuple[Expr, int]:
+        """``∇_{h_t} L`` and ``∂_{w} h_t`` take what follows them."""
+        wrt = operator(tree)
+        if wrt is None or following is None:
+            return super()._factor(tree, following, rest)
+        place = replace(tree, end=following.end)
+        found = self._derived("d", following, self.read(wrt), place)
+        atom = base_of(tree)
+        assert atom is not None
+        if atom.base == "∂" or found.kind == "loss":
+            return found, 2
+        if self._form(found.of) != "S":
+            raise self.error("∇ is the gradient of a scalar; write ∂ for a Jacobian", place)
+        if self.shapes.is_named(found.of):
+            return found, 2
+        # The derivative of a signal is a row.
+        return Transposed(body=found, at=place.at, end=place.end), 2
+
     def fraction(self, over: Tree, under: Tree, tree: Tree) -> Expr:
         return self._derivative(over, under, tree) or super().fraction(over, under, tree)
 
@@ -331,19 +343,21 @@ class _FormulaResolver(Resolver):
         first, second = self._differential(over), self._differential(under)
         if first is None or second is None or first[0] != second[0]:
             return None
-        sign = first[0]
-        wrt = self.read(second[1])
-        name = self.reader.read(first[1]) if base_of(first[1]) is not None else None
-        if name is not None and name.spelling.base == "ell":
+        return self._derived(first[0], first[1], self.read(second[1]), tree)
+
+    def _derived(self, sign: str, quantity: Tree, wrt: Expr, tree: Tree) -> Derived:
+        name = self.reader.read(quantity) if base_of(quantity) is not None else None
+        if name is not None and name.spelling.base == "ell" and self.scope.find(name) is None:
+            self.scope.check_loss(name, wrt)
             return Derived(kind="loss", of=wrt, wrt=wrt, at=tree.at, end=tree.end)
         kind = "immediate" if sign == "∂⁺" else "total"
-        return Derived(kind=kind, of=self.read(first[1]), wrt=wrt, at=tree.at, end=tree.end)
+        return Derived(kind=kind, of=self.read(quantity), wrt=wrt, at=tree.at, end=tree.end)
 
     def _differential(self, tree: Tree) -> tuple[str, Tree] | None:
         """The sign of a differential and what it is of."""
         if isinstance(tree, Juxt) and len(tree.factors) == 2:
             head, inner = tree.factors
-            mark = head.base if isinstance(head, Atom) else _raised_partial(head)
+            mark = head.base if isinstance(head, Atom) else raised_partial(head)
             if mark in ("∂", "∂⁺"):
                 return ("∂⁺" if mark == "∂⁺" else "d"), inner
             if mark == "d" and "d" not in self.scope.timeless:
@@ -375,13 +389,6 @@ class _FormulaResolver(Resolver):
         if labels is None:
             raise self.error("expected the names of signals", item)
         return Spelling(labels[0].lstrip("\\"), (), labels[1:]).plain
-
-
-def _raised_partial(tree: Tree) -> str:
-    """``\\partial^+``."""
-    if isinstance(tree, Scripted) and isinstance(tree.base, Atom) and tree.base.base == "∂":
-        return "∂⁺"
-    return ""
 
 
 __all__ = ["Horizon", "Name", "parse_formula", "parse_statement"]

@@ -126,7 +126,7 @@ class NameReader:
             more = self._scripts(inner.items[0])
         else:
             more = ()
-        scripts = (*more, *tree.scripts)
+        scripts = (*more, *(part for script in tree.scripts for part in _split(script)))
         return tuple(sorted(scripts, key=lambda s: s.kind in ("^", "T", "|")))
 
     def _script(self, name: Name, script: Script) -> Name | None:
@@ -247,6 +247,15 @@ class NameReader:
             tree = stack.pop()
             yield tree
             stack.extend(parts_of(tree))
+
+
+def _split(script: Script) -> tuple[Script, ...]:
+    """``h^{(t)\\top}`` is h at t, transposed."""
+    item = script.items[0] if script.kind == "^" and len(script.items) == 1 else None
+    if not isinstance(item, Juxt) or not isinstance(item.factors[-1], Mark):
+        return (script,)
+    label, top = item.factors
+    return replace(script, items=(label,)), replace(script, items=(top,))
 
 
 def _is_half(item: Tree) -> bool:

@@ -5,6 +5,7 @@ Called by the parser as it reduces, so nothing recurses, whatever the nesting.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -53,6 +54,10 @@ def _is_matrix_times_vector(base: Any) -> bool:
     matrix, vector = base.factors
     both = isinstance(matrix, Atom) and isinstance(vector, Atom)
     return both and matrix.base.isupper() and vector.base.islower()  # type: ignore[attr-defined]
+
+
+def _is_letter(tree: Any, base: str) -> bool:
+    return isinstance(tree, Atom) and (tree.base, tree.labels, tree.accents) == (base, (), ())
 
 
 class TreeBuilder(AtomBuilder):
@@ -130,15 +135,12 @@ class TreeBuilder(AtomBuilder):
         found: list[Any] = []
         for part in parts:
             before = found[-1] if found else None
-            if (
-                isinstance(part, Atom)
-                and (part.base, part.labels, part.accents) == ("t", (), ())
-                and isinstance(before, Atom)
-                and (before.base, before.labels, before.accents) == ("Delta", (), ())
-            ):
-                found[-1] = Atom(base="dt", **self.place([before, part], 1))
-            else:
+            letter = part.base if isinstance(part, Scripted) else part
+            if not _is_letter(letter, "t") or not _is_letter(before, "Delta"):
                 found.append(part)
+                continue
+            step = Atom(base="dt", **self.place([before, letter], 1))
+            found[-1] = replace(part, base=step, at=step.at) if part is not letter else step
         return found
 
     def big(self, parts: list[Any]) -> Tree:
@@ -271,6 +273,11 @@ class TreeBuilder(AtomBuilder):
     def mark(self, parts: list[Token]) -> Mark:
         text = macro(parts[0])
         return Mark(text=MARKS.get(text, text), **self.place(parts, 1))
+
+    def transposed_too(self, parts: list[Any]) -> Juxt:
+        """``(t)\\top``: a time or a label, and a transpose, in one superscript."""
+        factors = (parts[0], self.mark(parts[1:]))
+        return Juxt(factors=factors, **self.place(parts, parts[0].depth + 1))
 
     def angle(self, parts: list[Any]) -> Group:
         return Group(bracket="<", items=(parts[1],), **self.place(parts, parts[1].depth + 1))
