@@ -22,8 +22,12 @@ LEAST_PRIME = 1 << 60
 
 def prime_of(claim: Any, draw: int = 0) -> int:
     """A prime that depends on what a claim says; another one for every draw."""
-    sides = [repr(getattr(claim, side, "")) for side in ("left", "right")]
-    return _prime(digest(draw, "|".join(sides)))
+    return _prime(digest(draw, _text(getattr(claim, "left", ""), getattr(claim, "right", ""))))
+
+
+@lru_cache(maxsize=256)
+def _text(left: Any, right: Any) -> str:
+    return f"{left!r}|{right!r}"
 
 
 @lru_cache(maxsize=1024)
