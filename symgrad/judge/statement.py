@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from symgrad.adjoint import Gradient, Objective, backward
 from symgrad.cell import Cell
@@ -16,37 +15,30 @@ from symgrad.derivation.claiming import gradient_sum
 from symgrad.derivation.evidence import Evidence
 from symgrad.derivation.foundations import ProofParts, SameStep
 from symgrad.errors import SymgradError, UsageError
-from symgrad.lang.affine import Affine, T, as_affine, t
+from symgrad.judge.meaning import check_loss, further_names, is_backward, stated_objective
+from symgrad.judge.times import earliest, stated_times, times_of, within
+from symgrad.lang.affine import Affine, T, t
 from symgrad.lang.nodes import (
-    Cases,
     Const,
     Derivative,
-    Fold,
-    IndexValue,
-    Iverson,
-    Name,
     Node,
     Param,
-    Power,
     Signal,
     derivative,
     name,
-    params_in,
     signals_in,
     substitute_indices,
     walk,
 )
 from symgrad.ops.build import shape_text
-from symgrad.parse import parse_statement
+from symgrad.parse.claims import ClaimText
 from symgrad.parse.formulas import Horizon
 from symgrad.parse.grammar import Syntax
 from symgrad.verify.onestep import same_at_every_time
 from symgrad.verify.polynomial import TooManyTerms
-from symgrad.verify.times import Times
+from symgrad.verify.ranges import TimeRange
+from symgrad.verify.times import Times, free_letters
 from symgrad.verify.verdict import Verdict
-
-#: A range after a statement, as symgrad prints it.
-_RANGE = re.compile(r"\s(for\s.*|\\q?quad.*)$", re.DOTALL)
 
 
 def check(
@@ -62,10 +54,13 @@ def check(
     Args:
         cell: in the reading that the statement is meant in.
         statement: a text such as ``dh_T/dw = T w^(T-1) h_0``, or both sides. Times other than
-            T are free: the statement is judged at every time at which its signals exist.
+            T are free: the statement is judged at every time at which its signals exist, or
+            in the range behind it, ``for 1 ≤ t < T``. Names may be defined beside it:
+            ``dh_T/dw = sum_{k=1}^T a_k h_{k-1}, where a_k = w^(T-k)``.
         syntax: of a text: ``text``, as one types it and as symgrad prints it, or ``latex``.
         horizon: what ``^T`` at a square matrix means in a text: ``power`` or ``transpose``.
-        objective: what L is, for a statement about dL/dθ.
+        objective: what L is, for a statement about dL/dθ; not needed where the text says it:
+            ``where L = s^⊤ h_T``.
 
     Returns:
         ``proved`` for all T (and sizes) where the statement is one of a step, or equals a form
@@ -76,16 +71,12 @@ def check(
         ParseError: the text is no statement about this cell; the message has the place.
         UsageError: L without its objective.
     """
-    if isinstance(statement, str) and (found := _RANGE.search(statement)):
-        raise UsageError(
-            f"{found[0].strip()!r}: check judges a statement at all times at which its signals "
-            "exist; leave the range out, or write cases: {a if T = 0; b otherwise}"
-        )
+    text, stated_range = None, None
     if isinstance(statement, str):
-        # The cotangent, the coefficient of weight decay.
-        extra = () if objective is None else params_in(objective.seed, objective.penalty)
-        known = [theta for theta in extra if theta not in cell.params]
-        left, right = parse_statement(statement, cell, syntax=syntax, extra=known, horizon=horizon)
+        text = ClaimText(statement, cell, syntax)
+        objective = stated_objective(text, cell, objective, horizon)
+        left, right = text.read(further_names(cell, objective), horizon).full
+        stated_range = text.stated
     else:
         left, right = statement
     if left.shape != right.shape and not isinstance(right, Const):
@@ -93,13 +84,13 @@ def check(
             f"the left side is {shape_text(left.shape)}, the right side "
             f"{shape_text(right.shape)}: such sides are equal for no sizes; look for a transpose"
         )
-    about_loss = any(isinstance(item, Name) and item is name("L") for item in walk(left, right))
-    if about_loss and objective is None:
-        raise UsageError(
-            "the statement is about L; say what L is: objective=symgrad.loss(cell), or "
-            "symgrad.final(cell, 'h')"
-        )
-    return _Claim(cell, left, right, objective).verdict()
+    check_loss(text, objective, (left, right))
+    objective = objective if is_backward(left, right) else None
+    left, right, stated = stated_times(cell, left, right, stated_range)
+    found = _Claim(cell, left, right, objective, stated.constraints).verdict()
+    if stated_range is None:
+        return found
+    return within(found, times_of(cell, left, right, stated.constraints), stated)
 
 
 @dataclass(frozen=True)
@@ -110,16 +101,29 @@ class _Claim:
     left: Node
     right: Node
     objective: Objective | None
+    stated: tuple[Affine, ...] = ()
 
     def verdict(self) -> Verdict:
         evidence = Evidence(self.cell)
-        times, first = self.times(), self.first()
+        if self.range.is_empty:
+            return Verdict("undecided", "", ("there is no time at which all its signals exist",))
+        times, first, last = self.range.times, self.range.first(), self.range.last
         gradient = None if self.objective is None else backward(self.cell, self.objective)
         if gradient is not None:
-            return self._about_loss(evidence, gradient, times, max(first, gradient.first_horizon))
+            first = max(first, gradient.first_horizon)
+            return self._about_loss(evidence, gradient, times, first, last)
         span = self._span()
         if span is not None:
-            letter, gap, shift = span
+            return self._of_steps(evidence, *span)
+        checked = evidence.formula(self.left, self.right, times=times, first=first, last=last)
+        if not checked.holds or not self._is_usual():
+            return checked
+        moved = self._at_horizon() is not self
+        return self._with_proof(evidence, checked, self.range.first("t" if moved else "T"))
+
+    def _of_steps(self, evidence: Evidence, letter: str, gap: int, shift: int) -> Verdict:
+        """A statement of a few steps, which is proved at one of them."""
+        if not self.stated:
             # The same at the latest times: h_{t-8} is a state like h_t.
             there = {letter: Affine(((letter, 1),), shift)}
             left, right = (substitute_indices(side, there) for side in (self.left, self.right))
@@ -127,22 +131,31 @@ class _Claim:
             return evidence.one_step(
                 left,
                 right,
-                times=moved.times(),
+                times=moved.range.times,
                 horizon=gap,
                 indices={letter: gap} if letter != "T" else {},
                 scope=f"all {letter} ≥ {gap + shift}",
-                first=max(moved.first(), gap),
+                first=max(moved.range.first(), gap),
                 later=True,
             )
-        checked = evidence.formula(self.left, self.right, times=times, first=first)
-        if not checked.holds:
-            return checked
-        return self._with_proof(evidence, checked, first)
+        # Behind the first time the states before follow from those before them.
+        later = min(self.range.first(letter) - (gap + shift), 1)
+        return evidence.one_step(
+            self.left,
+            self.right,
+            times=self.range.times,
+            horizon=gap + later,
+            indices={letter: gap + shift + later},
+            scope=f"all {letter} ≥ {gap + shift + later}",
+            first=self.range.first(),
+            last=self.range.last,
+            later=not later,
+        )
 
     def _about_loss(
-        self, evidence: Evidence, gradient: Gradient, times: Times, first: int
+        self, evidence: Evidence, gradient: Gradient, times: Times, first: int, last: int | None
     ) -> Verdict:
-        found = evidence.adjoint(gradient, self.left, self.right, times, first)
+        found = evidence.adjoint(gradient, self.left, self.right, times, first, last)
         wrt = self.left.wrt if isinstance(self.left, Derivative) else None
         if found.status != "checked" or not isinstance(wrt, Param) or times:
             return found
@@ -180,12 +193,11 @@ class _Claim:
     def _at_horizon(self) -> _Claim:
         """The same about T instead of t, where T does not occur at all."""
         sides = (self.left, self.right)
-        names = {letter for form in _forms(*sides) for letter in form.names}
-        bound = {node.index for node in walk(*sides) if isinstance(node, Fold)}
-        if "t" not in names or "T" in names | bound:
+        names = free_letters(*sides)
+        if "t" not in names or "T" in names:
             return self
         left, right = (substitute_indices(side, {"t": T}) for side in sides)
-        return replace(self, left=left, right=right)
+        return replace(self, left=left, right=right, stated=())
 
     def _known(self) -> Iterator[Form]:
         """What symgrad derives for the left side."""
@@ -212,35 +224,14 @@ class _Claim:
     def _signals(self) -> list[Signal]:
         return signals_in(self.left, self.right)
 
-    def _earliest(self, item: Signal) -> int:
-        """The first time at which it exists: of losses, targets and δ there are none at 0."""
-        return 0 if self.cell.is_state(item.name) and item.adjoint in ("", "lam") else 1
+    @cached_property
+    def range(self) -> TimeRange:
+        """The times that it is about."""
+        return times_of(self.cell, self.left, self.right, self.stated)
 
-    def times(self) -> Times:
-        """The free times with their ranges: t, then k up to it."""
-        nodes = walk(self.left, self.right)
-        taken = {node.index for node in nodes if isinstance(node, Fold)} | {"T"}
-        taken |= {letter for node in nodes for side in node.shape for letter in side.names}
-        forms = _forms(self.left, self.right)
-        free = dict.fromkeys(
-            letter for form in forms for letter in sorted(form.names) if letter not in taken
-        )
-        found: list[tuple[str, Affine, Affine]] = []
-        last = T
-        for letter in sorted(free, key=lambda letter: "tkji".find(letter)):
-            mine = [s for s in self._signals() if s.time.names == {letter}]
-            low = max((self._earliest(s) - s.time.const for s in mine), default=0)
-            high = max((s.time.const for s in mine), default=0)
-            found.append((letter, as_affine(max(low, 0)), last - max(high, 0)))
-            last = Affine(((letter, 1),))
-        return tuple(found)
-
-    def first(self) -> int:
-        """The smallest T at which every signal exists."""
-        at_end = [s for s in self._signals() if s.time.names == {"T"}]
-        numbers = [s.time.const for s in self._signals() if s.time.is_const]
-        low = max((self._earliest(s) - s.time.const for s in at_end), default=0)
-        return max([low, *numbers, 0])
+    def _is_usual(self) -> bool:
+        """Whether it says nothing beyond the times that derived forms are about: k after t."""
+        return self.range.within(times_of(self.cell, self.left, self.right))
 
     def _span(self) -> tuple[str, int, int] | None:
         """The letter of a statement of few steps, how many, and how far back they end."""
@@ -255,28 +246,10 @@ class _Claim:
         if any(not isinstance(node.wrt, Signal) for node in derivatives):
             return None
         later = max(item.time.const for item in self._signals())
-        gap = max(self._earliest(item) - item.time.const for item in self._signals())
+        gap = max(earliest(self.cell, item) - item.time.const for item in self._signals())
         if any(item.time.coefficient(letter) != 1 for item in self._signals()):
             return None
         return (letter, gap + later, -later) if later <= 0 and gap + later >= 1 else None
-
-
-def _forms(*sides: Node) -> list[Affine]:
-    """Every time in a formula: of signals, in exponents, bounds and conditions."""
-    found: list[Affine] = []
-    for node in walk(*sides):
-        if isinstance(node, Signal):
-            found.append(node.time)
-        elif isinstance(node, IndexValue | Iverson):
-            found.append(node.form)
-        elif isinstance(node, Power):
-            found.append(node.exponent)
-        elif isinstance(node, Fold):
-            found += [node.lower, node.upper]
-        elif isinstance(node, Cases):
-            conditions = [c for row in node.conditions for c in row]
-            found += [s for c in conditions for s in (c.left, c.right) if isinstance(s, Affine)]
-    return found
 
 
 def _same(known: Node, claimed: Node, first: int) -> SameStep | None:

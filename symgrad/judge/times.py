@@ -1,0 +1,149 @@
+"""The times of a statement: those at which its signals exist, within the range that it states.
+
+A statement is said for every choice of its free times at which all its signals exist, ``t``
+within 1..T, ``k`` up to t. A range behind it narrows that, or says of ``k`` something else. No
+verdict is about other times than these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from symgrad.cell import Cell
+from symgrad.lang.affine import Affine, symbol
+from symgrad.lang.nodes import Node, Signal, signals_in, substitute_indices
+from symgrad.parse import ParseError
+from symgrad.parse.errors import Source
+from symgrad.parse.time_ranges import Comparison, StatedRange
+from symgrad.verify.ranges import TimeRange, is_difference
+from symgrad.verify.times import free_letters
+from symgrad.verify.verdict import Verdict
+
+_ORDER = "tkji"
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A range as it applies to a statement: ``t = T`` has taken the place of t already.
+
+    ``fixed``: the times that have a value, in words.
+    """
+
+    constraints: tuple[Affine, ...] = ()
+    fixed: tuple[str, ...] = ()
+
+
+def earliest(cell: Cell, item: Signal) -> int:
+    """The first time at which a signal exists: of losses, targets and δ there are none at 0."""
+    return 0 if cell.is_state(item.name) and item.adjoint in ("", "lam") else 1
+
+
+def letters_of(left: Node, right: Node) -> list[str]:
+    """The free times of a statement other than T, t before k."""
+    free = free_letters(left, right) - {"T"}
+    return sorted(free, key=lambda x: (_ORDER.find(x) if x in _ORDER else len(_ORDER), x))
+
+
+def times_of(cell: Cell, left: Node, right: Node, stated: tuple[Affine, ...] = ()) -> TimeRange:
+    """The times at which a statement is judged."""
+    letters = letters_of(left, right)
+    constraints = [*_existing(cell, left, right, letters), *stated]
+    for before, letter in pairwise(letters):
+        if not any(_says_how_far(form, letter, before) for form in stated):
+            constraints.append(symbol(before) - symbol(letter))
+    return TimeRange(letters, constraints)
+
+
+def _existing(cell: Cell, left: Node, right: Node, letters: list[str]) -> list[Affine]:
+    """That each signal exists: from its first time to T."""
+    known = {"T", *letters}
+    forms = []
+    for item in signals_in(left, right):
+        if item.time.names <= known:
+            forms += [item.time - earliest(cell, item), symbol("T") - item.time]
+    return [form for form in forms if is_difference(form)]
+
+
+def _says_how_far(form: Affine, letter: str, before: str) -> bool:
+    """Whether a constraint bounds a time from above, or compares it with the one before."""
+    return form.coefficient(letter) < 0 or {letter, before} <= form.names
+
+
+def stated_times(
+    cell: Cell, left: Node, right: Node, found: StatedRange | None
+) -> tuple[Node, Node, Stated]:
+    """Both sides with times such as ``t = T`` in place, and what is left of the range.
+
+    Raises:
+        ParseError: the range contradicts itself, or is empty for every T.
+    """
+    if found is None:
+        return left, right, Stated()
+    whole = times_of(cell, left, right)
+    links, fixed = [*found.comparisons], []
+    while (equal := next((c for c in links if _settles(c)), None)) is not None:
+        letter, value = _solved(equal)
+        there = {letter: value}
+        left, right = (substitute_indices(side, there) for side in (left, right))
+        links.remove(equal)
+        links = [
+            replace(c, left=c.left.substitute(there), right=c.right.substitute(there))
+            for c in links
+        ]
+        for form in (value, symbol("T") - value):
+            # 0 ≤ t ≤ T goes for t = T - 1 as well.
+            low = Affine() if form is value else value
+            links.append(Comparison(low, "≤", value if form is value else symbol("T"), 0, 0))
+        fixed.append(f"{letter} = {value}")
+    constraints = tuple(form for c in links for form in c.constraints)
+    if TimeRange(letters_of(left, right), constraints).is_empty:
+        raise found.error("this range is empty for every T: it contradicts itself")
+    if times_of(cell, left, right, constraints).is_empty:
+        where = "no times at all" if whole.is_empty else whole.words()
+        raise found.error(
+            f"this range is empty for every T: the signals of the statement exist for {where}"
+        )
+    return left, right, Stated(constraints, tuple(fixed))
+
+
+def _settles(link: Comparison) -> bool:
+    return link.relation == "=" and bool((link.left - link.right).names - {"T"})
+
+
+def _solved(link: Comparison) -> tuple[str, Affine]:
+    """The free time that an equation settles, and its value: of k = t that is k."""
+    form = link.left - link.right
+    letter = max(form.names - {"T"}, key=lambda x: (_ORDER.find(x) if x in _ORDER else 9, x))
+    count = form.coefficient(letter)
+    return letter, symbol(letter) - form.scale(count)
+
+
+def within(found: Verdict, times: TimeRange, stated: Stated) -> Verdict:
+    """A verdict about a statement with a range: its scope says the range, and nothing beyond it."""
+    if found.status != "proved":
+        said = ", ".join((*stated.fixed, times.words()))
+        # T = 0 is said once.
+        repeated = not found.scope or found.scope.startswith(f"{said}, ")
+        return replace(found, scope=found.scope or said if repeated else f"{said}, {found.scope}")
+    core, *sizes = found.scope.split(", all sizes")
+    kept = _read_scope(core, times)
+    if kept is None:
+        # Both are said: the proof is for no more than its own scope.
+        words = ", ".join((*stated.fixed, times.words()))
+        return replace(found, scope=f"{words}, of {found.scope}")
+    words = ", ".join((kept.words(), *stated.fixed))
+    single = not stated.fixed and not kept.letters and kept.first() == kept.last
+    return replace(found, scope=", all sizes".join((words if single else f"all {words}", *sizes)))
+
+
+def _read_scope(core: str, times: TimeRange) -> TimeRange | None:
+    """The times of a statement for which the proof of ``all 1 ≤ k ≤ T`` holds."""
+    read = StatedRange(Source(core, "<scope>"))
+    start = len("all ") if core.startswith("all ") else 0
+    try:
+        read.read(core, start, len(core))
+    except ParseError:
+        return None
+    kept = read.letters.keys() <= {"T", *times.letters}
+    return times.and_also(read.constraints) if kept else None
