@@ -97,12 +97,10 @@ def stated_times(
             links.append(Comparison(low, "≤", value if form is value else symbol("T"), 0, 0))
         fixed.append(f"{letter} = {value}")
     constraints = tuple(form for c in links for form in c.constraints)
-    if TimeRange(letters_of(left, right), constraints).is_empty:
-        raise found.error("this range is empty for every T: it contradicts itself")
     if times_of(cell, left, right, constraints).is_empty:
-        where = "no times at all" if whole.is_empty else whole.words()
+        where = "at no time" if whole.is_empty else f"for {whole.words()}"
         raise found.error(
-            f"this range is empty for every T: the signals of the statement exist for {where}"
+            f"this range is empty for every T; the signals of the statement exist {where}"
         )
     return left, right, Stated(constraints, tuple(fixed))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from symgrad.cell import Cell
 from symgrad.closed.forms import write_out
@@ -99,12 +100,17 @@ class ClaimText:
             raise self.source.error("expected one equals sign", statement.at, statement.end)
         return statement
 
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """The names of the cell."""
+        cell = self.cell
+        named = (*cell.params, *cell.signals, *cell.inputs)
+        return frozenset([*cell.size_names, *(item.name for item in named)])
+
     def _range_letters(self) -> Iterator[str]:
         """Letters that only the range tells to be times: 0 ≤ i ≤ T."""
-        taken = {*self.cell.size_names, *(p.name for p in self.cell.params)}
-        taken |= {s.name for s in (*self.cell.signals, *self.cell.inputs)}
         for letter in self.stated.letters if self.stated else ():
-            if letter in taken:
+            if letter in self._known:
                 assert self.stated is not None
                 raise self.stated.error(
                     f"{letter} is a name of this cell; call the time t, k or j", letter
@@ -124,9 +130,7 @@ class ClaimText:
                 left.end,
             )
         plain, time = self._timed(written)
-        known = {p.name for p in self.cell.params} | set(self.cell.size_names) | self.letters
-        known |= {s.name for s in (*self.cell.signals, *self.cell.inputs)} | {"I"}
-        if plain in known or plain in FUNCTIONS or (plain == "L" and time is not None):
+        if plain in {*self._known, *self.letters, "I"} or plain in FUNCTIONS or (plain == "L" and time is not None):
             raise self.source.error(
                 f"{plain} has a meaning here already; give what is defined another name (one "
                 "statement is judged at a time)",
@@ -172,7 +176,10 @@ class ClaimText:
             stack.extend(parts_of(item))
             written = None if base_of(item) is None else self.names.read(item)
             if written is not None:
-                names |= {written.spelling.plain, self._timed(written)[0]}
+                plain = self._timed(written)[0]
+                names |= {written.spelling.plain, plain}
+                if self.syntax == "text" and plain not in self._known:
+                    names.add(plain.removeprefix("d"))  # in da_t/dw, which is refused later
         return [item.name for item in self.definitions if item.name in names]
 
     def _ordered(self) -> list[_Definition]:
