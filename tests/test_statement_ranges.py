@@ -118,6 +118,8 @@ SCALAR_CLAIMS = [
     (LINEAR, "h_t = w^t h_0 + (T - t) h_0 for t = T", "proved", "all T ≥ 0, t = T"),
     (LINEAR, "dh_t/dh_k = w^(t-k) for 0 ≤ k < t", "proved", "0 ≤ k < t"),
     (LINEAR, "dh_t/dh_k = w^(t-k) for k ≤ T", "refuted", "0 ≤ k ≤ T"),
+    (LINEAR, "dh_t/dh_k = w^(t-k) for t = 4", "checked", "t = 4, 0 ≤ k ≤ 4"),
+    (LINEAR, "dh_t/dh_k = w^(t-k) for t = T - 1", "checked", "t = T - 1, 0 ≤ k < T"),
     (LINEAR, "dh_t/dh_k = 0 for k > t", "checked", "t < k ≤ T"),
     (LINEAR, "dh_t/dh_k = 0 for k ≥ t", "refuted", "t ≤ k ≤ T"),
     (LINEAR, "dh_t/dh_k = 1 for k = t, t ≥ 3", "proved", "all 3 ≤ t ≤ T, k = t"),

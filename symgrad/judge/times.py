@@ -48,11 +48,17 @@ def letters_of(left: Node, right: Node) -> list[str]:
 def times_of(cell: Cell, left: Node, right: Node, stated: tuple[Affine, ...] = ()) -> TimeRange:
     """The times at which a statement is judged."""
     letters = letters_of(left, right)
-    constraints = [*_existing(cell, left, right, letters), *stated]
-    for before, letter in pairwise(letters):
-        if not any(_says_how_far(form, letter, before) for form in stated):
-            constraints.append(symbol(before) - symbol(letter))
-    return TimeRange(letters, constraints)
+    existing = _existing(cell, left, right, letters)
+    return TimeRange(letters, [*existing, *stated, *_order(letters, stated)])
+
+
+def _order(letters: list[str], stated: tuple[Affine, ...]) -> list[Affine]:
+    """That each time goes up to the one before it, where the range says nothing else."""
+    return [
+        symbol(before) - symbol(letter)
+        for before, letter in pairwise(letters)
+        if not any(_says_how_far(form, letter, before) for form in stated)
+    ]
 
 
 def _existing(cell: Cell, left: Node, right: Node, letters: list[str]) -> list[Affine]:
@@ -81,7 +87,10 @@ def stated_times(
     if found is None:
         return left, right, Stated()
     whole = times_of(cell, left, right)
-    links, fixed = [*found.comparisons], []
+    # Before t has a value, in whose place k goes up to that.
+    order = _order(letters_of(left, right), found.constraints)
+    links = [*found.comparisons, *(Comparison(Affine(), "≤", form, 0, 0) for form in order)]
+    fixed = []
     while (equal := next((c for c in links if _settles(c)), None)) is not None:
         letter, value = _solved(equal)
         there = {letter: value}

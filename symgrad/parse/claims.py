@@ -130,7 +130,11 @@ class ClaimText:
                 left.end,
             )
         plain, time = self._timed(written)
-        if plain in {*self._known, *self.letters, "I"} or plain in FUNCTIONS or (plain == "L" and time is not None):
+        if (
+            plain in {*self._known, *self.letters, "I"}
+            or plain in FUNCTIONS
+            or (plain == "L" and time is not None)
+        ):
             raise self.source.error(
                 f"{plain} has a meaning here already; give what is defined another name (one "
                 "statement is judged at a time)",
