@@ -16,7 +16,8 @@ from symgrad.derivation.evidence import Evidence
 from symgrad.derivation.foundations import ProofParts, SameStep
 from symgrad.errors import SymgradError, UsageError
 from symgrad.judge.meaning import check_loss, further_names, is_backward, stated_objective
-from symgrad.judge.times import earliest, stated_times, times_of, within
+from symgrad.judge.steps import judged_at_a_step, steps_of
+from symgrad.judge.times import stated_times, times_of, within
 from symgrad.lang.affine import Affine, T, t
 from symgrad.lang.nodes import (
     Const,
@@ -26,15 +27,12 @@ from symgrad.lang.nodes import (
     Signal,
     derivative,
     name,
-    signals_in,
     substitute_indices,
-    walk,
 )
 from symgrad.ops.build import shape_text
 from symgrad.parse.claims import ClaimText
 from symgrad.parse.formulas import Horizon
 from symgrad.parse.grammar import Syntax
-from symgrad.verify.onestep import same_at_every_time
 from symgrad.verify.polynomial import TooManyTerms
 from symgrad.verify.ranges import TimeRange
 from symgrad.verify.times import Times, free_letters
@@ -112,45 +110,14 @@ class _Claim:
         if gradient is not None:
             first = max(first, gradient.first_horizon)
             return self._about_loss(evidence, gradient, times, first, last)
-        span = self._span()
-        if span is not None:
-            return self._of_steps(evidence, *span)
+        steps = steps_of(self.cell, self.left, self.right)
+        if steps is not None:
+            return judged_at_a_step(evidence, steps, self.left, self.right, self.stated)
         checked = evidence.formula(self.left, self.right, times=times, first=first, last=last)
         if not checked.holds or not self._is_usual():
             return checked
         moved = self._at_horizon() is not self
         return self._with_proof(evidence, checked, self.range.first("t" if moved else "T"))
-
-    def _of_steps(self, evidence: Evidence, letter: str, gap: int, shift: int) -> Verdict:
-        """A statement of a few steps, which is proved at one of them."""
-        if not self.stated:
-            # The same at the latest times: h_{t-8} is a state like h_t.
-            there = {letter: Affine(((letter, 1),), shift)}
-            left, right = (substitute_indices(side, there) for side in (self.left, self.right))
-            moved = replace(self, left=left, right=right)
-            return evidence.one_step(
-                left,
-                right,
-                times=moved.range.times,
-                horizon=gap,
-                indices={letter: gap} if letter != "T" else {},
-                scope=f"all {letter} ≥ {gap + shift}",
-                first=max(moved.range.first(), gap),
-                later=True,
-            )
-        # Behind the first time the states before follow from those before them.
-        later = min(self.range.first(letter) - (gap + shift), 1)
-        return evidence.one_step(
-            self.left,
-            self.right,
-            times=self.range.times,
-            horizon=gap + later,
-            indices={letter: gap + shift + later},
-            scope=f"all {letter} ≥ {gap + shift + later}",
-            first=self.range.first(),
-            last=self.range.last,
-            later=not later,
-        )
 
     def _about_loss(
         self, evidence: Evidence, gradient: Gradient, times: Times, first: int, last: int | None
@@ -221,9 +188,6 @@ class _Claim:
 
     # ---- times ----
 
-    def _signals(self) -> list[Signal]:
-        return signals_in(self.left, self.right)
-
     @cached_property
     def range(self) -> TimeRange:
         """The times that it is about."""
@@ -232,24 +196,6 @@ class _Claim:
     def _is_usual(self) -> bool:
         """Whether it says nothing beyond the times that derived forms are about: k after t."""
         return self.range.within(times_of(self.cell, self.left, self.right))
-
-    def _span(self) -> tuple[str, int, int] | None:
-        """The letter of a statement of few steps, how many, and how far back they end."""
-        letters = {letter for item in self._signals() for letter in item.time.names}
-        if len(letters) != 1 or not same_at_every_time(self.left, self.right):
-            return None
-        if any(item.time.is_const for item in self._signals()):
-            return None
-        (letter,) = letters
-        # What the states bring along is another tangent for each parameter.
-        derivatives = [n for n in walk(self.left, self.right) if isinstance(n, Derivative)]
-        if any(not isinstance(node.wrt, Signal) for node in derivatives):
-            return None
-        later = max(item.time.const for item in self._signals())
-        gap = max(earliest(self.cell, item) - item.time.const for item in self._signals())
-        if any(item.time.coefficient(letter) != 1 for item in self._signals()):
-            return None
-        return (letter, gap + later, -later) if later <= 0 and gap + later >= 1 else None
 
 
 def _same(known: Node, claimed: Node, first: int) -> SameStep | None:

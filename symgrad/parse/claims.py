@@ -104,8 +104,8 @@ class ClaimText:
     def _known(self) -> frozenset[str]:
         """The names of the cell."""
         cell = self.cell
-        named = (*cell.params, *cell.signals, *cell.inputs)
-        return frozenset([*cell.size_names, *(item.name for item in named)])
+        signals = [item.name for item in (*cell.signals, *cell.inputs)]
+        return frozenset([*cell.size_names, *signals, *(p.name for p in cell.params)])
 
     def _range_letters(self) -> Iterator[str]:
         """Letters that only the range tells to be times: 0 ≤ i ≤ T."""
