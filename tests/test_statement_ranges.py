@@ -10,13 +10,18 @@ import pytest
 
 import symgrad as sg
 from symgrad.cell import Cell
+from symgrad.derivation.claiming import stated_by
 from symgrad.derivation.evidence import Evidence
 from symgrad.judge import statement
+from symgrad.judge.times import Stated, within
 from symgrad.lang.affine import Affine, T, as_affine, symbol
+from symgrad.lang.nodes import derivative, name
+from symgrad.lang.program import before_last_step
 from symgrad.parse import ParseError, parse_claim
 from symgrad.parse.grammar import Syntax
 from symgrad.verify.ranges import TimeRange
 from symgrad.verify.times import choices
+from symgrad.verify.verdict import Verdict
 
 LINEAR = sg.CATALOGUE["linear"].scalar()
 RNN, RNN_SCALAR = sg.CATALOGUE["rnn"], sg.CATALOGUE["rnn"].scalar()
@@ -273,3 +278,42 @@ def test_signals_that_never_exist_together() -> None:
     assert sg.check(RNN_SCALAR, "y_0 = 3").status == "undecided"
     with pytest.raises(ParseError, match="exist for 1 ≤ t ≤ T"):
         sg.check(RNN_SCALAR, "y_t = w_y h_t + b_y for t = 0")
+
+
+# ---- no proof reaches beyond what it is about ------------------------------------------------
+
+
+def test_derived_forms_prove_nothing_of_other_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where evaluation saw no difference: the forms are for k up to t."""
+    agreed = Verdict("checked", "T = 0..8, scalar")
+    monkeypatch.setattr(Evidence, "formula", lambda *arguments, **named: agreed)
+
+    assert sg.check(LINEAR, "dh_t/dh_k = w^(t-k) for k ≤ t").status == "proved"
+    assert sg.check(LINEAR, "dh_t/dh_k = w^(t-k) for k > t").status == "checked"
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        ("all T ≥ 0, all sizes n", "all T ≥ 2, all sizes n"),
+        ("all T ≥ 5", "all T ≥ 5"),
+        ("all T ≥ 0, w = 1", "T ≥ 2, of all T ≥ 0, w = 1"),
+    ],
+)
+def test_a_proof_for_fewer_times_says_so(scope: str, said: str) -> None:
+    found = within(Verdict("proved", scope), TimeRange("", [T - 2]), Stated())
+    assert found.scope == said
+
+
+def test_the_equations_of_a_step_say_nothing_of_time_0() -> None:
+    cell = sg.CATALOGUE["linear"]
+    gradient = sg.backward(cell, sg.summed(cell))
+    left = derivative("gradient", name("L"), cell.states[0])
+    right = before_last_step(gradient.adjoints["h"])
+
+    assert stated_by(gradient, left, right, (("t", as_affine(1), T - 1),), 2)
+    assert not stated_by(gradient, left, right, (("t", as_affine(0), T - 1),), 1)
+    final = sg.backward(cell, sg.final(cell))
+    after = before_last_step(final.adjoints["h"])
+    assert stated_by(final, left, after, (("t", as_affine(0), T - 1),), 1)
+    assert not stated_by(final, left, after, (("t", as_affine(0), T),), 0)
