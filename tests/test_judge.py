@@ -232,9 +232,10 @@ def test_backward_equations(text: str, right: bool) -> None:
 
 
 def test_a_range_is_not_passed_over() -> None:
-    for text in ("h_T = h_0 for T = 0", "dh_T/dh_k = w^{T-k}   for banana"):
-        with pytest.raises(UsageError, match="leave the range out"):
-            sg.check(SCALAR["linear"], text)
+    assert sg.check(SCALAR["linear"], "h_T = h_0 for T = 0").scope == "T = 0"
+    assert sg.check(SCALAR["linear"], "h_T = h_0 for T ≥ 0").status == "refuted"
+    with pytest.raises(ParseError, match="'banana' is no range of times"):
+        sg.check(SCALAR["linear"], "dh_T/dh_k = w^{T-k}   for banana")
     cases = "dh_T/dw = {0 if T = 0; T w^{T-1} h_0 otherwise}"
     assert sg.check(SCALAR["linear"], cases).holds
 
@@ -252,7 +253,11 @@ def test_sides_of_different_shapes() -> None:
     ("cell", "text", "scope"),
     [
         ("linear", "dh_T/dh_t = w^(T-t)", "all 0 ≤ t ≤ T"),
-        ("rnn", "dh_T/dh_t = prod_{j=t+1}^T W_h tanh'(W_x x_j + W_h h_{j-1} + b_h)", "all 0 ≤ t ≤ T"),
+        (
+            "rnn",
+            "dh_T/dh_t = prod_{j=t+1}^T W_h tanh'(W_x x_j + W_h h_{j-1} + b_h)",
+            "all 0 ≤ t ≤ T",
+        ),
         ("lstm", "dh_t/dc_t = o_t tanh'(c_t)", "all t ≥ 1"),
     ],
 )

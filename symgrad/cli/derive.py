@@ -97,11 +97,11 @@ def read_request(options: argparse.Namespace) -> Request:
         along,
         options.T,
         options.input,
-        _objective(cell, options, when, matrices) if of is None else None,
+        objective_from(cell, options, when, matrices) if of is None else None,
     )
 
 
-def _objective(
+def objective_from(
     cell: Cell, options: argparse.Namespace, when: When, matrices: list[str]
 ) -> Objective | None:
     """L, where it is more than a sum of unknown losses."""
@@ -259,4 +259,4 @@ def _json(request: Request, found: Answer, number: str | None) -> str:
     return json.dumps(result, ensure_ascii=False, indent=2)
 
 
-__all__ = ["derive_command", "read_request"]
+__all__ = ["derive_command", "objective_from", "read_request"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from symgrad.cli.options import CELL_HELP
+
 if TYPE_CHECKING:
     from symgrad.adjoint import Objective
     from symgrad.cell import Cell
@@ -19,8 +21,6 @@ examples:
   symgrad export lstm --target torch --objective final --of c
   symgrad export mycell.py:cell --target numpy --scalar
 """
-
-CELL_HELP = "a cell of the catalogue, FILE.cell, FILE.tex, or FILE.py:NAME"
 
 
 def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from symgrad import __version__
-from symgrad.cli.export import CELL_HELP, add_export
+from symgrad.cli.check import add_check
+from symgrad.cli.export import add_export
+from symgrad.cli.options import CELL_HELP, add_objective, add_passage
 from symgrad.errors import SymgradError
 
 _DESCRIPTION = "Derive, prove and debug the gradients of recurrent networks."
@@ -33,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     _add_build(commands)
     _add_cells(commands)
     _add_derive(commands)
+    add_check(commands)
     add_export(commands)
     return top
 
@@ -75,7 +78,7 @@ def _add_cells(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help=CELL_HELP,
     )
     cells.add_argument("--scalar", action="store_true", help="the scalar reading")
-    _add_passage(cells)
+    add_passage(cells)
     cells.add_argument(
         "--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS
     )
@@ -106,20 +109,8 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     derive.add_argument("--T", type=int, default=None, metavar="N", help="the horizon, for numbers")
     derive.add_argument("--scalar", action="store_true", help="all sizes 1")
     derive.add_argument("--objective", choices=("final", "sum"), default=None)
-    derive.add_argument(
-        "--loss",
-        choices=("generic", "squared", "cross_entropy"),
-        default=None,
-        help="with --of L: the loss of a step (default: generic)",
-    )
-    derive.add_argument(
-        "--readout", action="store_true", help="with --of L: a linear layer y = W_y h + b_y first"
-    )
-    derive.add_argument("--mean", action="store_true", help="with --of L: the mean over time")
-    derive.add_argument(
-        "--decay", metavar="NAMES", help="with --of L: weight decay on W,U or on all matrices"
-    )
-    _add_passage(derive)
+    add_objective(derive, "with --of L")
+    add_passage(derive)
     derive.add_argument(
         "--immediate", action="store_true", help="∂⁺: states of the step before held fixed"
     )
@@ -144,17 +135,6 @@ def _add_derive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     derive.add_argument(
         "--debug", action="store_true", help=argparse.SUPPRESS, default=argparse.SUPPRESS
-    )
-
-
-def _add_passage(command: argparse.ArgumentParser) -> None:
-    """One matrix on [h, x], or one for each."""
-    passage = command.add_mutually_exclusive_group()
-    passage.add_argument(
-        "--concatenated", action="store_true", help="one matrix on [h, x] instead of one for each"
-    )
-    passage.add_argument(
-        "--separated", action="store_true", help="a matrix for each part of a concatenation"
     )
 
 
@@ -195,6 +175,10 @@ def _run(options: argparse.Namespace) -> int:
         from symgrad.cli.catalogue import cells_command
 
         return cells_command(options)
+    if options.command == "check":
+        from symgrad.cli.check import check_command
+
+        return check_command(options)
     if options.command == "export":
         from symgrad.cli.export import export_command
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -89,15 +88,23 @@ class Form(Displayable):
 
 
 def write_out(node: Node, where: tuple[tuple[Name, Node], ...]) -> Node:
-    """Replace names by their definitions, each at the time it is used."""
-    definitions: Mapping[str, Node] = {name.name: value for name, value in where}
+    """Replace names by their definitions, each at the time it is used.
+
+    A definition may use those before it; it is written at a free time of its own.
+    """
+    definitions: dict[str, tuple[Name, Node]] = {}
 
     def change(item: Node) -> Node:
-        if isinstance(item, Name) and item.name in definitions:
-            value = definitions[item.name]
-            return value if item.time is None else substitute_indices(value, {"t": item.time})
-        return item
+        if not isinstance(item, Name) or item.name not in definitions:
+            return item
+        written, value = definitions[item.name]
+        if item.time is None or written.time is None:
+            return value
+        (letter,) = written.time.names
+        return substitute_indices(value, {letter: item.time})
 
+    for written, value in where:
+        definitions[written.name] = (written, transform(value, change))
     return transform(node, change)
 
 

@@ -166,7 +166,11 @@ def own_equations(gradient: Gradient, left: Node, times: Times = (), first: int 
     if wrt.time == as_affine(0):
         value = gradient.start.get(wrt.name)
         return [] if value is None else _versions_at_start(value, first)
-    return _versions(gradient.adjoints[wrt.name], wrt.time, times, first)
+    kept = _versions(gradient.adjoints[wrt.name], wrt.time, times, first)
+    if _after_start(wrt.time, times, first):
+        return kept
+    start = gradient.start.get(wrt.name)
+    return [same for same in kept if _states_start(start, wrt.time, same, times, first)]
 
 
 def stated_value(gradient: Gradient, wrt: Param | Signal) -> Node | None:
@@ -184,23 +188,57 @@ def stated_value(gradient: Gradient, wrt: Param | Signal) -> Node | None:
         value = gradient.start.get(wrt.name)
         return None if value is None else _versions_at_start(value, 0)[0]
     value = gradient.adjoints.get(wrt.name)
-    return None if value is None else _versions(value, wrt.time, (), 0)[0]
+    if value is None:
+        return None
+    later, start = _versions(value, wrt.time, (), 0)[0], gradient.start.get(wrt.name)
+    if start is None:
+        return later
+    at_start = (Condition(wrt.time, "=", as_affine(0)),)
+    return cases([(_versions_at_start(start, 0)[0], at_start), (later, ())])
+
+
+def _after_start(time: Affine, times: Times, first: int) -> bool:
+    """Whether a time is 1 or later, where the equations of a step are about it."""
+    lows = {"T": as_affine(first)}
+    for name, low, _ in times:
+        if low.is_const:
+            lows[name] = max(low, lows.get(name, low), key=lambda form: form.const)
+    earliest = time.substitute(lows)
+    return earliest.is_const and earliest.const >= 1
+
+
+def _states_start(value: Node | None, time: Affine, right: Node, times: Times, first: int) -> bool:
+    """Whether an equation at a time from 0 on is that of the initial state at 0 as well.
+
+    ``value``: dL/ds_0; None where the signal has no value at 0.
+    """
+    if value is None or len(time.names) != 1:
+        return False
+    (letter,) = time.names
+    if time.coefficient(letter) != 1:
+        return False
+    at_zero = substitute_indices(right, {letter: as_affine(-time.const)})
+    if letter == "T":
+        return at_zero is substitute_indices(at_last_step(value), {"T": as_affine(0)})
+    # Where t < T, there is no T = 0 at which t is 0.
+    gaps = [T - high for name, _, high in times if name == letter]
+    later = any(gap.is_const and gap.const - time.const >= 1 for gap in gaps)
+    return at_zero in _versions_at_start(value, max(first, int(later)))
 
 
 def _versions(value: Node, time: Affine, times: Times, first: int) -> list[Node]:
     """An equation at a time: by cases, and the last step's or the others' where it is that."""
     last, before = at_last_step(value), before_last_step(value)
     found = [cases([(last, (Condition(t, "=", T),)), (before, ())])]
-    ranges = {name: (low, high) for name, low, high in times}
     if time == T:
         found.append(last)
     elif time.is_const:
         found += [before] if first > time.const else []
     elif len(time.names) == 1:
         (letter,) = time.names
-        _, high = ranges.get(letter, (as_affine(0), T))
-        gap = T - time.substitute({letter: high})
-        if gap.is_const and gap.const >= 1 and time.coefficient(letter) > 0:
+        highs = [high for name, _, high in times if name == letter] or [T]
+        gaps = [T - time.substitute({letter: high}) for high in highs]
+        if time.coefficient(letter) > 0 and any(g.is_const and g.const >= 1 for g in gaps):
             found.append(before)
     if last is before:
         found.append(last)

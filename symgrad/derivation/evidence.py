@@ -69,12 +69,14 @@ class Evidence:
 
     # ---- scopes ----
 
-    def scope(self, *, first: int = 0, few: bool = False) -> Scope:
+    def scope(self, *, first: int = 0, few: bool = False, last: int | None = None) -> Scope:
+        """Where a statement about T = first..last is evaluated."""
         horizons = FEW_HORIZONS if few or not self.thorough else HORIZONS
         kept = tuple(h for h in horizons if h >= first)
         if len(kept) < len(FEW_HORIZONS) // 2:
             # A statement that begins late is evaluated late.
             kept = tuple(range(first, first + len(FEW_HORIZONS)))
+        kept = tuple(h for h in kept if last is None or h <= last)
         sizes = ((),) if self.cell.is_scalar else all_sizes(self.cell.size_names)
         return Scope(kept, sizes, self.cell.is_scalar)
 
@@ -99,13 +101,14 @@ class Evidence:
         *,
         times: Times = (),
         first: int = 0,
+        last: int | None = None,
         objective: Objective | None = None,
         gradient: Gradient | None = None,
         program: Program | None = None,
     ) -> Verdict:
         """Exact evaluation of both sides; derivatives on the left by dual numbers."""
         claim = self.claim(left, right, times, objective, gradient, program)
-        return self.checked(claim, self.scope(first=first, few=bool(times)))
+        return self.checked(claim, self.scope(first=first, few=bool(times), last=last))
 
     def claim(
         self,
@@ -152,12 +155,13 @@ class Evidence:
         program: Program | None = None,
         scope: str = "all t ≥ 1",
         first: int = 1,
+        last: int | None = None,
         later: bool = False,
     ) -> Verdict:
         """A statement about one or two steps: proved, for all sizes, and checked besides."""
         checked = self.checked(
             self.claim(left, right, times, program=program),
-            self.scope(first=first, few=bool(times)),
+            self.scope(first=first, few=bool(times), last=last),
         )
         if checked.status == "refuted":
             return checked
@@ -334,6 +338,7 @@ class Evidence:
         right: Node,
         times: Times,
         first: int,
+        last: int | None = None,
     ) -> Verdict:
         """An adjoint equation or a gradient written with adjoints."""
         if self._explicit is None:
@@ -348,7 +353,7 @@ class Evidence:
         # Whole gradients for every T; the adjoints inside them, and what evaluation in many
         # sizes only confirms, for the first few.
         few = bool(times) or is_inner(left) or (proved and not self.cell.is_scalar)
-        checked = self.checked(claim, self.scope(first=first, few=few))
+        checked = self.checked(claim, self.scope(first=first, few=few, last=last))
         return checked if identity is None else combined(identity, checked)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from symgrad.adjoint import Gradient
 from symgrad.cell import Cell
@@ -17,10 +18,11 @@ from symgrad.errors import SymgradError
 from symgrad.judge.rewriting import KINDS, Adjoints, Known
 from symgrad.lang.affine import T
 from symgrad.lang.nodes import Derivative, Name, Node, Param, Signal
-from symgrad.verify.regions import Region, region_of
+from symgrad.verify.ranges import TimeRange
+from symgrad.verify.regions import Region
 from symgrad.verify.relations import using
 from symgrad.verify.sameness import Sameness
-from symgrad.verify.times import Times, range_words
+from symgrad.verify.times import free_letters
 from symgrad.verify.verdict import Replayable, Verdict
 
 BY_NORMAL_FORMS = "equal to it by normal forms"
@@ -31,24 +33,31 @@ class Claimed:
     """A claim, and where it is said to hold.
 
     Attributes:
-        times, first: the free times with their ranges, and the smallest T.
+        range: its times.
+        first: the smallest T.
     """
 
     cell: Cell
     left: Node
     right: Node
-    times: Times
+    range: TimeRange
     first: int
 
-    @property
+    @cached_property
     def region(self) -> Region:
-        return region_of(self.times, self.first)
+        """Where it is to be proved."""
+        return Region().also(*self.range.constraints, T - self.first)
 
     @property
     def scope(self) -> str:
         """All its times, and all sizes."""
         sizes = () if self.cell.is_scalar else self.cell.size_names
-        words = f"all {range_words(self.times, self.first)}"
+        within = self.range.and_also([T - self.first])
+        words = within.words()
+        if within.letters == ("t",) and "T" not in free_letters(self.left, self.right):
+            low, high = within.first("t"), within.times[0][2]
+            words = f"t ≥ {low}" if high == T and within.first() == low else words
+        words = f"all {words}"
         return f"{words}, all sizes {', '.join(sizes)}" if sizes else words
 
     # ---- formulas without L ----
@@ -97,7 +106,7 @@ class Claimed:
             return None
         if form.left is not left or form.recurrence is None:
             return None
-        if (form.times, form.first_horizon) != (self.times, self.first):
+        if self.range.letters or self.range.last is not None or form.first_horizon != self.first:
             return None
         own = replace(form, right=self.right, where=())
         found = evidence.form(own)
@@ -119,7 +128,7 @@ class Claimed:
                 if found.status == "proved":
                     return self._made([found], same, shown)
         for form in self._expanded(gradient):
-            if form.left is not left or form.first_horizon > self.first or self.times:
+            if form.left is not left or form.first_horizon > self.first or self.range.letters:
                 continue
             same = Sameness(form.full, self.right, self.region, Known(self.cell, "expanded"))
             if same.replay():

@@ -1,140 +1,172 @@
-"""The free times of a statement: the ranges in which everything that it names exists."""
+"""The times of a statement: those at which its signals exist, within the range that it states.
+
+A statement is said for every choice of its free times at which all its signals exist, ``t``
+within 1..T, ``k`` up to t. A range behind it narrows that, or says of ``k`` something else. No
+verdict is about other times than these.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from symgrad.cell import Cell
-from symgrad.lang.affine import Affine, T, as_affine
+from symgrad.lang.affine import Affine, symbol
 from symgrad.lang.nodes import (
-    Cases,
-    Derivative,
     Fold,
-    IndexValue,
-    Iverson,
     Node,
-    Power,
     Signal,
     open_fold,
     signals_in,
+    substitute_indices,
     walk,
 )
-from symgrad.verify.onestep import same_at_every_time
-from symgrad.verify.times import Times
+from symgrad.parse import ParseError
+from symgrad.parse.errors import Source
+from symgrad.parse.time_ranges import Comparison, StatedRange
+from symgrad.verify.ranges import TimeRange, is_difference
+from symgrad.verify.times import free_letters
+from symgrad.verify.verdict import Verdict
+
+_ORDER = "tkji"
 
 
 @dataclass(frozen=True)
-class FreeTimes:
-    """Both sides of a statement about a cell."""
+class Stated:
+    """A range as it applies to a statement: ``t = T`` has taken the place of t already.
 
-    cell: Cell
-    left: Node
-    right: Node
+    ``fixed``: the times that have a value, in words.
+    """
 
-    def signals(self) -> list[Signal]:
-        return signals_in(self.left, self.right)
+    constraints: tuple[Affine, ...] = ()
+    fixed: tuple[str, ...] = ()
 
-    def _earliest(self, item: Signal) -> int:
-        """The first time at which it exists: of losses, targets and δ there are none at 0."""
-        return 0 if self.cell.is_state(item.name) and item.adjoint in ("", "lam") else 1
 
-    def times(self) -> Times:
-        """The free times with their ranges: t, then k up to it."""
-        nodes = walk(self.left, self.right)
-        taken = {node.index for node in nodes if isinstance(node, Fold)} | {"T"}
-        taken |= {letter for node in nodes for side in node.shape for letter in side.names}
-        forms = times_in(self.left, self.right)
-        free = dict.fromkeys(
-            letter for form in forms for letter in sorted(form.names) if letter not in taken
-        )
-        found: list[tuple[str, Affine, Affine]] = []
-        last = T
-        earlier = {"T"}
-        edges = self._edges()
-        for letter in sorted(free, key=lambda letter: "tkji".find(letter) % 5):
-            mine = [s for s in self.signals() if s.time.names == {letter}]
-            low = max((self._earliest(s) - s.time.const for s in mine), default=0)
-            below = [low, *(-edge.const for edge in edges if edge == _only(letter, edge.const))]
-            high = max((s.time.const for s in mine), default=0)
-            bound = last - max(high, 0)
-            if not mine:
-                bound = self._mixed_bound(letter, earlier) or bound
-            found.append((letter, as_affine(max(*below, 0)), bound))
-            last = _only(letter)
-            earlier.add(letter)
-        return tuple(found)
+def earliest(cell: Cell, item: Signal) -> int:
+    """The first time at which a signal exists: of losses, targets and δ there are none at 0."""
+    return 0 if cell.is_state(item.name) and item.adjoint in ("", "lam") else 1
 
-    def _mixed_bound(self, letter: str, earlier: set[str]) -> Affine | None:
-        """The largest k where it occurs beside earlier times only: in h_{t-k}, h_{t+k}."""
-        found: list[Affine] = []
-        for item in self.signals():
-            rest = item.time - _only(letter).scale(item.time.coefficient(letter))
-            if letter not in item.time.names or not rest.names <= earlier:
-                continue
-            if item.time.coefficient(letter) == -1:
-                found.append(rest - self._earliest(item))
-            elif item.time.coefficient(letter) == 1:
-                found.append(T - rest)
-        same = [bound for bound in found if (bound - found[0]).is_const]
-        return min(same, key=lambda bound: bound.const) if same == found and found else None
 
-    def _edges(self) -> list[Affine]:
-        """What must not be negative for the first terms of sums and products to exist."""
-        found: list[Affine] = []
-        for node in walk(self.left, self.right):
-            if not isinstance(node, Fold):
-                continue
+def letters_of(left: Node, right: Node) -> list[str]:
+    """The free times of a statement other than T, t before k."""
+    free = free_letters(left, right) - {"T"}
+    return sorted(free, key=lambda x: (_ORDER.find(x) if x in _ORDER else len(_ORDER), x))
+
+
+def times_of(cell: Cell, left: Node, right: Node, stated: tuple[Affine, ...] = ()) -> TimeRange:
+    """The times at which a statement is judged."""
+    letters = letters_of(left, right)
+    existing = _existing(cell, left, right, letters)
+    return TimeRange(letters, [*existing, *stated, *_order(letters, stated)])
+
+
+def _order(letters: list[str], stated: tuple[Affine, ...]) -> list[Affine]:
+    """That each time goes up to the one before it, where the range says nothing else."""
+    return [
+        symbol(before) - symbol(letter)
+        for before, letter in pairwise(letters)
+        if not any(_says_how_far(form, letter, before) for form in stated)
+    ]
+
+
+def _existing(cell: Cell, left: Node, right: Node, letters: list[str]) -> list[Affine]:
+    """That each signal exists: from its first time to T."""
+    known = {"T", *letters}
+    forms = []
+    for item in signals_in(left, right):
+        if item.time.names <= known:
+            forms += [item.time - earliest(cell, item), symbol("T") - item.time]
+    for node in walk(left, right):
+        if isinstance(node, Fold):
+            # The first term of a sum over Σ_{j=k-2} exists too.
             index, body = open_fold(node)
             for item in signals_in(body):
-                if item.time.coefficient(index) > 0:
-                    first = item.time.substitute({index: node.lower})
-                    found.append(first - self._earliest(item))
-        return found
-
-    def first(self) -> int:
-        """The smallest T at which every signal exists."""
-        at_end = [s for s in self.signals() if s.time.names == {"T"}]
-        numbers = [s.time.const for s in self.signals() if s.time.is_const]
-        low = max((self._earliest(s) - s.time.const for s in at_end), default=0)
-        edges = [-edge.const for edge in self._edges() if edge == _only("T", edge.const)]
-        return max([low, *numbers, *edges, 0])
-
-    def span(self) -> tuple[str, int, int] | None:
-        """The letter of a statement of few steps, how many, and how far back they end."""
-        letters = {letter for item in self.signals() for letter in item.time.names}
-        if len(letters) != 1 or not same_at_every_time(self.left, self.right):
-            return None
-        if any(item.time.is_const for item in self.signals()):
-            return None
-        (letter,) = letters
-        # What the states bring along is another tangent for each parameter.
-        derivatives = [n for n in walk(self.left, self.right) if isinstance(n, Derivative)]
-        if any(not isinstance(node.wrt, Signal) for node in derivatives):
-            return None
-        later = max(item.time.const for item in self.signals())
-        gap = max(self._earliest(item) - item.time.const for item in self.signals())
-        if any(item.time.coefficient(letter) != 1 for item in self.signals()):
-            return None
-        return (letter, gap + later, -later) if later <= 0 and gap + later >= 1 else None
+                first = item.time.substitute({index: node.lower})
+                if item.time.coefficient(index) > 0 and first.names <= known and first.names:
+                    forms.append(first - earliest(cell, item))
+    return [form for form in forms if is_difference(form)]
 
 
-def times_in(*sides: Node) -> list[Affine]:
-    """Every time in a formula: of signals, in exponents, bounds and conditions."""
-    found: list[Affine] = []
-    for node in walk(*sides):
-        if isinstance(node, Signal):
-            found.append(node.time)
-        elif isinstance(node, IndexValue | Iverson):
-            found.append(node.form)
-        elif isinstance(node, Power):
-            found.append(node.exponent)
-        elif isinstance(node, Fold):
-            found += [node.lower, node.upper]
-        elif isinstance(node, Cases):
-            conditions = [c for row in node.conditions for c in row]
-            found += [s for c in conditions for s in (c.left, c.right) if isinstance(s, Affine)]
-    return found
+def _says_how_far(form: Affine, letter: str, before: str) -> bool:
+    """Whether a constraint bounds a time from above, or compares it with the one before."""
+    return form.coefficient(letter) < 0 or {letter, before} <= form.names
 
 
-def _only(letter: str, const: int = 0) -> Affine:
-    return Affine(((letter, 1),), const)
+def stated_times(
+    cell: Cell, left: Node, right: Node, found: StatedRange | None
+) -> tuple[Node, Node, Stated]:
+    """Both sides with times such as ``t = T`` in place, and what is left of the range.
+
+    Raises:
+        ParseError: the range contradicts itself, or is empty for every T.
+    """
+    if found is None:
+        return left, right, Stated()
+    whole = times_of(cell, left, right)
+    # Before t has a value, in whose place k goes up to that.
+    order = _order(letters_of(left, right), found.constraints)
+    links = [*found.comparisons, *(Comparison(Affine(), "≤", form, 0, 0) for form in order)]
+    fixed = []
+    while (equal := next((c for c in links if _settles(c)), None)) is not None:
+        letter, value = _solved(equal)
+        there = {letter: value}
+        left, right = (substitute_indices(side, there) for side in (left, right))
+        links.remove(equal)
+        links = [
+            replace(c, left=c.left.substitute(there), right=c.right.substitute(there))
+            for c in links
+        ]
+        for form in (value, symbol("T") - value):
+            # 0 ≤ t ≤ T goes for t = T - 1 as well.
+            low = Affine() if form is value else value
+            links.append(Comparison(low, "≤", value if form is value else symbol("T"), 0, 0))
+        fixed.append(f"{letter} = {value}")
+    constraints = tuple(form for c in links for form in c.constraints)
+    if times_of(cell, left, right, constraints).is_empty:
+        where = "at no time" if whole.is_empty else f"for {whole.words()}"
+        raise found.error(
+            f"this range is empty for every T; the signals of the statement exist {where}"
+        )
+    return left, right, Stated(constraints, tuple(fixed))
+
+
+def _settles(link: Comparison) -> bool:
+    return link.relation == "=" and bool((link.left - link.right).names - {"T"})
+
+
+def _solved(link: Comparison) -> tuple[str, Affine]:
+    """The free time that an equation settles, and its value: of k = t that is k."""
+    form = link.left - link.right
+    letter = max(form.names - {"T"}, key=lambda x: (_ORDER.find(x) if x in _ORDER else 9, x))
+    count = form.coefficient(letter)
+    return letter, symbol(letter) - form.scale(count)
+
+
+def within(found: Verdict, times: TimeRange, stated: Stated) -> Verdict:
+    """A verdict about a statement with a range: its scope says the range, and nothing beyond it."""
+    if found.status != "proved":
+        said = ", ".join((*stated.fixed, times.words()))
+        # T = 0 is said once.
+        repeated = not found.scope or found.scope.startswith(f"{said}, ")
+        return replace(found, scope=found.scope or said if repeated else f"{said}, {found.scope}")
+    core, *sizes = found.scope.split(", all sizes")
+    kept = _read_scope(core, times)
+    if kept is None:
+        # Both are said: the proof is for no more than its own scope.
+        words = ", ".join((*stated.fixed, times.words()))
+        return replace(found, scope=f"{words}, of {found.scope}")
+    words = ", ".join((kept.words(), *stated.fixed))
+    single = not stated.fixed and not kept.letters and kept.first() == kept.last
+    return replace(found, scope=", all sizes".join((words if single else f"all {words}", *sizes)))
+
+
+def _read_scope(core: str, times: TimeRange) -> TimeRange | None:
+    """The times of a statement for which the proof of ``all 1 ≤ k ≤ T`` holds."""
+    read = StatedRange(Source(core, "<scope>"))
+    start = len("all ") if core.startswith("all ") else 0
+    try:
+        read.read(core, start, len(core))
+    except ParseError:
+        return None
+    kept = read.letters.keys() <= {"T", *times.letters}
+    return times.and_also(read.constraints) if kept else None

@@ -36,7 +36,7 @@ from symgrad.parse.expressions import (
 )
 from symgrad.parse.functions import FUNCTIONS
 from symgrad.parse.shapes import Shapes
-from symgrad.parse.table import Names
+from symgrad.parse.table import Names, form_of
 
 
 class FormulaShapes(Shapes):
@@ -64,12 +64,24 @@ class FormulaShapes(Shapes):
                     for condition in conditions:
                         sides = [condition.left, condition.right]
                         self._equal(condition.relation, sides, condition)
-                return self._equal("a case", [value for value, _ in rows], expr)
+                values = [value for value, _ in rows]
+                self._fit_zeros(values)
+                return self._equal("a case", values, expr)
             case Derived(kind="loss", wrt=wrt):
                 return self.of(wrt)
             case Derived(of=of, wrt=wrt):
                 return self._derivative(self.of(of), self.of(wrt), of)
         return SCALAR
+
+    def _fit_zeros(self, values: list[Expr]) -> None:
+        """A case that is 0 has the shape of the others."""
+        zeros = [v for v in values if isinstance(v, Special) and v.kind == "zeros"]
+        others = [self.of(v) for v in values if v not in zeros]
+        wide = next((shape for shape in others if form_of(shape) != "S"), None)
+        for value in zeros if wide else ():
+            assert wide is not None
+            self.parts.append(value)
+            self.special[id(value)] = wide
 
     def _derivative(self, of: Shape, wrt: Shape, quantity: Expr) -> Shape:
         return wrt if self.is_named(quantity) else (of[0], wrt[0])

@@ -14,7 +14,9 @@ from symgrad.parse.latex_delimiters import SIZED, Delimiters
 from symgrad.parse.latex_pieces import Break, assembled, has_relation
 from symgrad.parse.latex_words import LAYOUT, MACROS, PROSE, SPACES, SUGGESTED, WITH_ARGUMENT
 from symgrad.parse.rows import (
+    FOR,
     HEADERS,
+    SPACE,
     Rows,
     check_size,
     not_closed,
@@ -32,6 +34,9 @@ _MATH_STARTS = re.compile(r"(?<!\\)(\$|\\\[|\\\()|\\begin\s*\{(" + _MATH_NAMES +
 _HEADER = re.compile(rf"%+\s*({'|'.join(HEADERS)})\s*:(.*)")
 _WORD_CALL = re.compile(
     r"(?<![\\A-Za-z{])(tanh|exp|log|ln|max|min|sqrt|sigmoid|softmax|softplus|relu|ReLU)\s*\("
+)
+_INTRODUCES = re.compile(
+    r"\s*[,;.]?\s*(for|if|when|where|with)(?:\s+(?:all|every|each|any))?(?![A-Za-z])"
 )
 _MOST_BRACES = 50
 _MOST_NESTED = 20
@@ -56,7 +61,9 @@ class LatexRows(Delimiters):
         self._comments()
         self._document()
         text = "".join(self.out)
-        self.bare = _MATH_STARTS.search(text) is None
+        # Dollar signs in \text{for $t < T$} begin no mathematics of their own.
+        outside = _TEXT.sub("", text) if self.formula else text
+        self.bare = _MATH_STARTS.search(outside) is None
         self.math = self.bare
         at = 0
         while at < len(text):
@@ -180,6 +187,8 @@ class LatexRows(Delimiters):
             return self._remark(text, remark)
         if name in ("quad", "qquad"):
             self.blank(at, end)
+            if self.formula:
+                self.out[at] = SPACE
             self.breaks.append((at, "soft"))
             return end
         if name in WITH_ARGUMENT:
@@ -201,6 +210,11 @@ class LatexRows(Delimiters):
             self.blank(at, end)
             return end
         if name in ("dots", "ldots", "cdots"):
+            if self.formula and re.search(r"=\s*\w+\s*,\s*$", text[:at]):
+                # The range t = 1, …, T.
+                self.blank(at, end)
+                self.out[at] = "…"
+                return end
             raise self.source.error(f"\\{name}: write all terms; nothing is guessed", at, end)
         if macro_at(text, at) < at + len(name) + 1:
             raise unknown_macro(self.source, name, at, SUGGESTED)
@@ -242,6 +256,8 @@ class LatexRows(Delimiters):
         if words in ("and", "where", "with", "then", "so"):
             self.blank(start, end)
             self.breaks.append((start, "hard"))
+        elif self.formula and (intro := _INTRODUCES.match(match.group(2))):
+            return self._introduced(match, intro)
         elif re.match(r"(for|if|when)\b", words):
             stop = self._row_stop(text, end)
             self.blank(start, stop)
@@ -252,6 +268,21 @@ class LatexRows(Delimiters):
             or self._is_column_of_words(text, start, end)
         ):
             self.blank(start, end)
+        return end
+
+    def _introduced(self, match: re.Match[str], intro: re.Match[str]) -> int:
+        """``\\text{for all $t$}`` and ``\\text{, where}``: the word is marked, its text is kept."""
+        start, end = match.span()
+        inside = match.start(2)
+        rest = [i for i in range(inside + intro.end(), match.end(2)) if self.out[i] != "$"]
+        kept = [(i, self.out[i]) for i in rest]
+        self.blank(start, end)
+        for place, character in kept:
+            self.out[place] = character
+        if intro[1] in ("for", "if", "when"):
+            self.out[start] = FOR
+        else:
+            self.breaks.append((start, "hard"))
         return end
 
     @staticmethod

@@ -240,6 +240,14 @@ class Resolver(ScriptResolver):
     ) -> tuple[Expr, int]:
         function, generic = found
         raised = tuple(script for script in name.rest if script.kind == "^")
+        for script in raised:
+            exponent = self.exponent(script.items[0]) if len(script.items) == 1 else None
+            if exponent is not None and exponent.is_const and exponent.const == -1:
+                raise self.error(
+                    f"{function}^(-1) can be the inverse function and 1/{function}(…): write the "
+                    "quotient, or the inverse by its own name",
+                    script,
+                )
         if group is None:
             if not rest:
                 raise self.error(

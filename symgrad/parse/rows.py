@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from symgrad.parse.errors import DEEPEST, LARGEST, ParseError, Source, did_you_mean
 
 HEADERS = ("name", "title", "variant", "source", "inputs", "output", "functions", "reading")
+#: What LaTeX that is a formula gets for ``\\text{for}`` and for a wide space.
+FOR, SPACE = "\ue006", "\ue007"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _CLOSING = {opening: closing for closing, opening in _PAIRS.items()}
 
@@ -43,7 +45,8 @@ def check_size(source: Source) -> None:
         (
             i
             for i, c in enumerate(source.text)
-            if c in "\0\ue000\ue001\ue002\ue003\ue004\ue005" or "\ud800" <= c <= "\udfff"
+            if c in "\0\ue000\ue001\ue002\ue003\ue004\ue005\ue006\ue007"
+            or "\ud800" <= c <= "\udfff"
         ),
         -1,
     )

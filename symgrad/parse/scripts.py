@@ -75,7 +75,11 @@ class ScriptResolver:
         """
         powers = 0
         for script in scripts:
-            powers += script.kind == "^" and not is_transpose(script.items[0])
+            # ^T is a power in the eyes of whoever reads it; ^\\top is none.
+            if script.kind == "^":
+                item = script.items[0]
+                letter = isinstance(item, Atom) and item.base == "T"
+                powers += letter or not is_transpose(item)
             if powers > 1:
                 raise self.error(
                     "a second exponent; write one, or put parentheses around the power", script

@@ -64,7 +64,9 @@ class Scope:
         first, last = self.horizons[0], self.horizons[-1]
         whole = len(self.horizons) == last - first + 1
         span = (
-            f"T = {first}..{last}"
+            f"T = {first}"
+            if first == last
+            else f"T = {first}..{last}"
             if whole
             else f"{len(self.horizons)} values of T in {first}..{last}"
         )

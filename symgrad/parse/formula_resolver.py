@@ -1,0 +1,202 @@
+"""Trees of formulas: sums over time, cases, brackets, times as numbers, powers of T."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from symgrad.lang.affine import Affine, as_affine
+from symgrad.parse.derivatives import DerivativeResolver
+from symgrad.parse.errors import Source
+from symgrad.parse.expressions import (
+    Bracketed,
+    ByCases,
+    Compared,
+    Expr,
+    Folded,
+    Index,
+    Number,
+    Raised,
+    Special,
+    Stacked,
+    Transposed,
+)
+from symgrad.parse.formula_names import FormulaNameReader, FormulaScope
+from symgrad.parse.formula_shapes import FormulaShapes, zero_blocks
+from symgrad.parse.formula_trees import all_steps
+from symgrad.parse.spelling import Name, affine_of
+from symgrad.parse.table import form_of
+from symgrad.parse.tree import (
+    Atom,
+    Big,
+    CaseList,
+    CaseRow,
+    Chain,
+    Group,
+    Juxt,
+    Relation,
+    Script,
+    Sum,
+    Tree,
+)
+
+#: What ^T means where both a power and a transpose conform.
+Horizon = Literal["ask", "power", "transpose"]
+
+
+class FormulaResolver(DerivativeResolver):
+    """Trees of formulas: sums over time, cases, derivatives, times as numbers."""
+
+    def __init__(
+        self,
+        source: Source,
+        reader: FormulaNameReader,
+        scope: FormulaScope,
+        shapes: FormulaShapes,
+        horizon: Horizon,
+    ) -> None:
+        super().__init__(source, reader, scope.refer, scope.function)
+        self.scope, self.shapes, self.horizon = scope, shapes, horizon
+        self.size_letters = scope.sizes
+        self.index_letters = reader.letters | scope.sizes
+
+    def read(self, tree: Tree) -> Expr:
+        form = self._index(tree)
+        if form is not None:
+            return Index(form=form, at=tree.at, end=tree.end)
+        if isinstance(tree, Chain):
+            joined = self.with_derivatives(tree)
+            if not isinstance(joined, Chain):
+                return self.read(joined)
+            tree = joined
+        found = super().read(tree)
+        if isinstance(found, Stacked):
+            # Only a literal 0 is a scalar there: what else is one decides for itself.
+            forms = [[self.form_of(cell) for cell in row] for row in found.rows]
+            found = zero_blocks(found, forms)
+        return found
+
+    def _index(self, tree: Tree) -> Affine | None:
+        """A time as a number: T - k. A letter that is a name of the cell is none."""
+        if isinstance(tree, Sum | Juxt | Atom | Group):
+            form = affine_of(tree, self.index_letters)
+            if form is not None and form.names and not form.names & self.scope.timeless.keys():
+                return form
+        return None
+
+    def exponent(self, item: Tree) -> Affine | None:
+        return affine_of(item, self.index_letters)
+
+    def raised(self, base: Expr, script: Script) -> Expr:
+        found = super().raised(base, script)
+        if not (isinstance(found, Transposed) and found.letter):
+            return found
+        rows, columns = self.shapes.of(base)
+        square = rows == columns
+        if square and form_of((rows, columns)) == "M" and self.horizon == "ask":
+            text = " ".join(self.source.text[base.at : base.end].split())
+            raise self.error(
+                f"{text}^T can be a power and a transpose: write ^\\top or .T for the transpose; "
+                'for the power read with horizon="power"',
+                script,
+            )
+        if square and (form_of((rows, columns)) == "S" or self.horizon == "power"):
+            power = as_affine(0) + affine_of(script.items[0], self.reader.letters)  # type: ignore[operator]  # T is a time
+            return Raised(base=base, exponent=power, at=base.at, end=script.end)
+        return replace(found, letter=False)
+
+    def known(self, name: str) -> bool:
+        return name in self.scope.timeless
+
+    # ---- sums, cases, brackets ---------------------------------------------------------
+
+    def other(self, tree: Tree) -> Expr:
+        if isinstance(tree, Big):
+            return self._fold(tree)
+        if isinstance(tree, CaseList):
+            return self._cases(tree)
+        if isinstance(tree, Relation):
+            return self._bracket(tree)
+        return super().other(tree)
+
+    def _fold(self, tree: Big) -> Expr:
+        below = next((s for s in tree.scripts if s.kind == "_"), None)
+        above = next((s for s in tree.scripts if s.kind == "^"), None)
+        bound = below.items[0] if below is not None and len(below.items) == 1 else None
+        if above is None and isinstance(bound, Atom) and bound.base == "t":
+            bound, above = all_steps(bound)
+        if (
+            not isinstance(bound, Relation)
+            or bound.sign != "="
+            or not isinstance(bound.left, Atom)
+            or above is None
+            or len(above.items) != 1
+        ):
+            raise self.error("expected both limits of a sum over time: sum_{k=1}^{T}", tree)
+        body = tree.body
+        if tree.word and isinstance(body, Chain) and isinstance(body.operands[0], Group):
+            raise self.error(
+                f"{tree.kind}_{{…}} (a) {body.operators[0]} b can end after (a) and after b: put "
+                "parentheses around the whole product, or around the sum",
+                body,
+            )
+        lower = affine_of(bound.right, self.reader.letters)
+        upper = affine_of(above.items[0], self.reader.letters)
+        if lower is None or upper is None:
+            raise self.error("the limits of a sum over time are times: 1, T, t-1", tree)
+        return Folded(
+            kind=tree.kind,
+            index=bound.left.base,
+            lower=lower,
+            upper=upper,
+            body=self.read(tree.body),
+            at=tree.at,
+            end=tree.end,
+        )
+
+    def _cases(self, tree: CaseList) -> Expr:
+        rows = tuple(self._case(row) for row in tree.rows)
+        if rows[-1][1] or any(not conditions for _, conditions in rows[:-1]):
+            raise self.error("cases need conditions, and the last one is otherwise", tree)
+        if any(self.form_of(value) != "S" for value, _ in rows):
+            # A literal 0 is the zero of the shape of the other cases.
+            rows = tuple((_zeros(value), conditions) for value, conditions in rows)
+        return ByCases(rows=rows, at=tree.at, end=tree.end)
+
+    def _case(self, row: CaseRow) -> tuple[Expr, tuple[Compared, ...]]:
+        found = []
+        for condition in row.conditions:
+            if condition.sign not in ("=", "≠", "≥", "<"):
+                raise self.error(f"{condition.sign} is no condition here; use = ≠ ≥ <", condition)
+            found.append(
+                Compared(
+                    left=self.read(condition.left),
+                    relation=condition.sign,
+                    right=self.read(condition.right),
+                    at=condition.at,
+                    end=condition.end,
+                )
+            )
+        return self.read(row.value), tuple(found)
+
+    def _bracket(self, tree: Relation) -> Expr:
+        """``[t = T]``."""
+        left = affine_of(tree.left, self.reader.letters)
+        right = affine_of(tree.right, self.reader.letters)
+        if tree.sign != "=" or left is None or right is None:
+            raise self.error("a relation cannot stand inside a formula", tree)
+        return Bracketed(form=left - right, at=tree.at, end=tree.end)
+
+    def takes_time(self, name: Name) -> bool:
+        plain = name.spelling.plain
+        return (
+            super().takes_time(name)
+            and plain in self.scope.signals
+            and plain not in self.scope.timeless
+        )
+
+
+def _zeros(expr: Expr) -> Expr:
+    if isinstance(expr, Number) and expr.value == 0:
+        return Special(kind="zeros", at=expr.at, end=expr.end)
+    return expr
