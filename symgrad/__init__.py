@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from symgrad.ops import absolute as absolute
     from symgrad.ops import activation as activation
     from symgrad.ops import concat as concat
+    from symgrad.ops import cosh as cosh
     from symgrad.ops import diag as diag
     from symgrad.ops import dot as dot
     from symgrad.ops import exp as exp
@@ -52,8 +53,10 @@ if TYPE_CHECKING:
     from symgrad.ops import outer as outer
     from symgrad.ops import relu as relu
     from symgrad.ops import rows as rows
+    from symgrad.ops import sech as sech
     from symgrad.ops import sigma as sigma
     from symgrad.ops import sign as sign
+    from symgrad.ops import sinh as sinh
     from symgrad.ops import softmax as softmax
     from symgrad.ops import softplus as softplus
     from symgrad.ops import sqrt as sqrt
@@ -79,6 +82,7 @@ _HOMES = {
         "absolute",
         "activation",
         "concat",
+        "cosh",
         "diag",
         "dot",
         "exp",
@@ -91,8 +95,10 @@ _HOMES = {
         "outer",
         "relu",
         "rows",
+        "sech",
         "sigma",
         "sign",
+        "sinh",
         "softmax",
         "softplus",
         "sqrt",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from symgrad.adjoint.objective import Objective
-from symgrad.adjoint.reverse import Gradient
+from symgrad.adjoint.reverse import Gradient, backward
 from symgrad.cell import Cell
 from symgrad.closed.forms import Branch, Form
 from symgrad.closed.series import elementary_form, resolved
@@ -65,7 +65,24 @@ class Evidence:
     _adjoint: dict[Objective, tuple[Gradient, Verdict]] = field(default_factory=dict)
     _runs: Runs = field(default_factory=Runs)
     _explicit: Program | None = None
+    _gradients: dict[Objective, Gradient] = field(default_factory=dict)
+    _known: dict[tuple[Node, Node, Times, Objective | None], Verdict] = field(default_factory=dict)
     _longer: dict[tuple[str, ...], tuple[Gradient, Program]] = field(default_factory=dict)
+
+    # ---- what several statements share ----
+
+    def gradient(self, objective: Objective) -> Gradient:
+        """The gradient of an objective, derived once."""
+        if objective not in self._gradients:
+            self._gradients[objective] = backward(self.cell, objective)
+        return self._gradients[objective]
+
+    def known(self, form: Form, objective: Objective | None = None) -> Verdict:
+        """The verdict on a form that symgrad derives, found once."""
+        key = (form.left, form.full, form.times, objective)
+        if key not in self._known:
+            self._known[key] = self.form(form, objective=objective)
+        return self._known[key]
 
     # ---- scopes ----
 

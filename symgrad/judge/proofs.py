@@ -69,7 +69,7 @@ class Claimed:
             same = Sameness(self.left, self.right, self.region, known)
             if not same.replay():
                 continue
-            below = [evidence.form(form) for form in known.used.values()]
+            below = [evidence.known(form) for form in known.used.values()]
             if all(v.status == "proved" for v in below):
                 forms = list(known.used.values())
                 return self._made(below, same, forms[0].full if len(forms) == 1 else None)
@@ -132,7 +132,7 @@ class Claimed:
                 continue
             same = Sameness(form.full, self.right, self.region, Known(self.cell, "expanded"))
             if same.replay():
-                found = evidence.form(form, objective=gradient.objective)
+                found = evidence.known(form, gradient.objective)
                 if found.status == "proved":
                     return self._made([found], same, form.full)
         return None

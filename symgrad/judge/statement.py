@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from symgrad.adjoint import Gradient, Objective, backward
+from symgrad.adjoint import Gradient, Objective
 from symgrad.adjoint.reverse import lam
 from symgrad.cell import Cell
 from symgrad.derivation.claiming import pre_activation
@@ -90,11 +90,28 @@ def check(
     check_loss(text, objective, (left, right))
     objective = objective if is_backward(left, right) else None
     left, right, stated = stated_times(cell, left, right, stated_range)
-    found = _Claim(cell, left, right, objective, stated.constraints).verdict()
+    claim = _Claim(cell, left, right, objective, stated.constraints)
+    found = claim.verdict(Evidence(cell))
     times = times_of(cell, left, right, stated.constraints)
     # That k goes up to t is said even where nobody asked.
     silent = stated_range is None and (found.status == "proved" or len(times.letters) < 2)
     return found if silent else within(found, times, stated)
+
+
+def judged(
+    evidence: Evidence,
+    left: Node,
+    right: Node,
+    *,
+    objective: Objective | None = None,
+    stated: tuple[Affine, ...] = (),
+) -> Verdict:
+    """What ``check`` says of both sides; the evidence may serve many statements about one cell.
+
+    Args:
+        stated: the range, as forms that are at least 0.
+    """
+    return _Claim(evidence.cell, left, right, objective, stated).verdict(evidence)
 
 
 @dataclass(frozen=True)
@@ -107,13 +124,12 @@ class _Claim:
     objective: Objective | None
     stated: tuple[Affine, ...] = ()
 
-    def verdict(self) -> Verdict:
-        evidence = Evidence(self.cell)
+    def verdict(self, evidence: Evidence) -> Verdict:
         if self.range.is_empty:
             return Verdict("undecided", "", ("there is no time at which all its signals exist",))
         times, first, last = self.range.times, self.range.first(), self.range.last
         if self.objective is not None:
-            gradient = backward(self.cell, self.objective)
+            gradient = evidence.gradient(self.objective)
             return self.with_adjoints(gradient)._about_loss(evidence, gradient)
         steps = steps_of(self.cell, self.left, self.right)
         if steps is not None:

@@ -4,6 +4,7 @@ from symgrad.ops.elementwise import GENERIC as GENERIC
 from symgrad.ops.functions import absolute as absolute
 from symgrad.ops.functions import activation as activation
 from symgrad.ops.functions import concat as concat
+from symgrad.ops.functions import cosh as cosh
 from symgrad.ops.functions import diag as diag
 from symgrad.ops.functions import dot as dot
 from symgrad.ops.functions import exp as exp
@@ -16,8 +17,10 @@ from symgrad.ops.functions import norm as norm
 from symgrad.ops.functions import outer as outer
 from symgrad.ops.functions import relu as relu
 from symgrad.ops.functions import rows as rows
+from symgrad.ops.functions import sech as sech
 from symgrad.ops.functions import sigma as sigma
 from symgrad.ops.functions import sign as sign
+from symgrad.ops.functions import sinh as sinh
 from symgrad.ops.functions import softmax as softmax
 from symgrad.ops.functions import softplus as softplus
 from symgrad.ops.functions import sqrt as sqrt

@@ -56,6 +56,21 @@ def exp(x: Operand) -> Node:
     return _call(EXP, x)
 
 
+def cosh(x: Operand) -> Node:
+    """(exp(x) + exp(-x)) / 2, entry by entry."""
+    return (exp(x) + exp(-as_node(x))) / 2
+
+
+def sinh(x: Operand) -> Node:
+    """(exp(x) - exp(-x)) / 2, entry by entry."""
+    return (exp(x) - exp(-as_node(x))) / 2
+
+
+def sech(x: Operand) -> Node:
+    """1 / cosh(x), entry by entry."""
+    return 2 / (exp(x) + exp(-as_node(x)))
+
+
 def log(x: Operand) -> Node:
     """The natural logarithm, entry by entry; of positive numbers."""
     return _call(LOG, x)

@@ -53,6 +53,7 @@ def _table() -> dict[str, Function]:
     table: dict[str, Function] = {}
     spelled = {
         "tanh": "tanh", "exp": "exp", "log": "log ln", "sqrt": "sqrt",
+        "cosh": "cosh", "sinh": "sinh", "sech": "sech",
         "sigma": "sigma sigmoid logistic sigm Sigmoid logsig", "softplus": "softplus SoftPlus",
     }  # fmt: skip
     for operation, names in spelled.items():

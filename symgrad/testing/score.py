@@ -20,6 +20,7 @@ from pathlib import Path
 from symgrad.cell import Cell
 from symgrad.cells import CATALOGUE, catalogue_cell
 from symgrad.lang.nodes import Node
+from symgrad.parse import read_cell_file
 from symgrad.testing.mutations import CLASSES, mutants
 from symgrad.testing.rewritings import rewritings
 from symgrad.testing.statements import Statement, statements
@@ -292,14 +293,21 @@ def _short(text: str, longest: int = 400) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Write the table; 1 if a verdict is wrong or a witness is not reproduced."""
     parser = argparse.ArgumentParser(prog="python -m symgrad.testing.score")
-    parser.add_argument("cells", nargs="*", metavar="CELL", default=list(CATALOGUE))
+    parser.add_argument(
+        "cells",
+        nargs="*",
+        metavar="CELL",
+        default=list(CATALOGUE),
+        help="names of the catalogue, and .cell or .tex files; default: the catalogue",
+    )
     parser.add_argument("--out", type=Path, help="write the table here; default: print it")
     parser.add_argument("--mutants", type=int, default=MUTANTS)
     parser.add_argument("--rewritings", type=int, default=REWRITINGS)
     options = parser.parse_args(arguments)
     scores = []
     for key in options.cells:
-        for cell in (catalogue_cell(key).scalar(), catalogue_cell(key)):
+        whole = catalogue_cell(key) if key in CATALOGUE else read_cell_file(key)
+        for cell in (whole.scalar(), whole):
             one = score(cell, wrong=options.mutants, true=options.rewritings)
             scores.append(one)
             summary = f"{dict(_by(one.mutants))} {dict(_by(one.rewritings))}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from symgrad.adjoint import backward, loss
+from symgrad.adjoint import loss
 from symgrad.adjoint.reverse import Gradient
 from symgrad.cell import Cell
 from symgrad.closed import closed_form, elementary_form, expanded_form, forward_form
@@ -19,7 +19,8 @@ from symgrad.derivation.claiming import (
 )
 from symgrad.derivation.evidence import Evidence
 from symgrad.errors import NoClosedForm
-from symgrad.lang.affine import T, as_affine, symbol, t
+from symgrad.judge.statement import judged
+from symgrad.lang.affine import Affine, T, as_affine, symbol, t
 from symgrad.lang.nodes import Condition, Node, cases, derivative, name
 from symgrad.lang.program import at_last_step, before_last_step
 from symgrad.verify.formula import FormulaClaim
@@ -55,7 +56,7 @@ def statements(cell: Cell, *, thorough: bool = True) -> list[Statement]:
     evidence = Evidence(cell, thorough)
     found = [_of_form(evidence, form) for form in forms(cell)]
     found += _elementary(evidence)
-    gradient = backward(cell, loss(cell))
+    gradient = evidence.gradient(loss(cell))
     found += list(_of_gradient(evidence, gradient))
     return list({(s.left, s.right, s.times): s for s in found}.values())
 
@@ -92,13 +93,7 @@ def _closed(cell: Cell) -> Iterator[Form]:
 
 def _of_form(evidence: Evidence, form: Form) -> Statement:
     def judge(right: Node) -> Verdict:
-        # As it stands: the names are written out, and what it was before is not known.
-        shown = form if right is form.full else replace(form, right=right, where=())
-        try:
-            return evidence.form(shown, objective=form.objective)
-        except KeyError as error:
-            # A proof of one step runs as many steps as the form spans, and no more.
-            return Verdict("undecided", "", (f"it reads outside of the run: {error.args[0]}",))
+        return judged(evidence, form.left, right, objective=form.objective)
 
     def claim(right: Node) -> FormulaClaim:
         return evidence.claim(form.left, right, form.times, form.objective)
@@ -139,7 +134,8 @@ def _of_gradient(evidence: Evidence, gradient: Gradient) -> Iterator[Statement]:
 
     def statement(left: Node, right: Node, times: Times, first: int) -> Statement:
         def judge(shown: Node) -> Verdict:
-            return evidence.adjoint(gradient, left, shown, times, first)
+            stated = (T - first, *(f for name, *ends in times for f in _between(name, *ends)))
+            return judged(evidence, left, shown, objective=gradient.objective, stated=stated)
 
         def claim(shown: Node) -> FormulaClaim:
             return evidence.claim(left, shown, times, gradient.objective, gradient, program)
@@ -170,6 +166,10 @@ def _of_gradient(evidence: Evidence, gradient: Gradient) -> Iterator[Statement]:
             at_end = (Condition(t, "=", T),)
             right = cases([(at_last_step(value), at_end), (before_last_step(value), ())])
         yield statement(left, right, (("t", as_affine(1), T),), 1)
+
+
+def _between(name: str, low: Affine, last: Affine) -> tuple[Affine, Affine]:
+    return symbol(name) - low, last - symbol(name)
 
 
 __all__ = ["Statement", "forms", "statements"]
