@@ -31,9 +31,10 @@ def steps_of(cell: Cell, left: Node, right: Node) -> Steps | None:
     if any(item.time.is_const for item in signals):
         return None
     (letter,) = letters
-    # What the states bring along is another tangent for each parameter.
-    derivatives = [n for n in walk(left, right) if isinstance(n, Derivative)]
-    if any(not isinstance(node.wrt, Signal) for node in derivatives):
+    # What the states bring along is one tangent: for one parameter, or for none.
+    by = {node.wrt for node in walk(left, right) if isinstance(node, Derivative)}
+    of_one = cell.is_scalar and len(by) == 1
+    if not of_one and any(not isinstance(wrt, Signal) for wrt in by):
         return None
     later = max(item.time.const for item in signals)
     gap = max(earliest(cell, item) - item.time.const for item in signals)
