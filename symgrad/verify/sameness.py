@@ -16,6 +16,7 @@ from symgrad.lang.affine import Affine, symbol
 from symgrad.lang.nodes import (
     SCALAR,
     Apply,
+    Derivative,
     Fold,
     Node,
     Param,
@@ -126,6 +127,8 @@ class _Search:
                 break
         else:
             return False
+        if any(isinstance(x, Derivative) and x.wrt is target for x in walk(left, right)):
+            return False  # dh_T/dw at w = u is not dh_T/du
 
         def at_value(node: Node) -> Node:
             return transform(node, lambda item: value if item is target else item)
