@@ -295,6 +295,23 @@ def test_no_statement_ends_in_a_traceback(text: str) -> None:
     assert not verdict.holds
 
 
+def test_a_signal_that_is_written_out_as_a_call_of_itself() -> None:
+    """f_T was σ(…), which was f_T."""
+    gate = "sigma(w_f x_T + u_f h_{T-1} + b_f)"
+    text = f"f_T = {{{gate} if T ≥ 3; f_T otherwise}}"
+    assert sg.check(SCALAR["lstm"], text).status == "proved"
+    wrong = f"f_T = {{1 - {gate} if T ≥ 60; f_T otherwise}}"
+    assert sg.check(SCALAR["lstm"], wrong).status != "proved"
+
+
+def test_an_output_of_an_input_in_a_linear_cell() -> None:
+    h, x, g = sg.signal("h"), sg.input_signal("x"), sg.signal("g")
+    w, v = sg.param("w"), sg.param("v")
+    cell = sg.Cell("driven", [(g, sg.tanh(v * x)), (h, w * h.prev + g)], inputs=[x]).scalar()
+    assert sg.check(cell, "g_T = {g_T if T < 3; tanh(v x_T) otherwise}").status == "proved"
+    assert sg.check(cell, "g_T = {g_T if T < 60; tanh(-v x_T) otherwise}").status != "proved"
+
+
 def test_an_input_alone_on_the_left() -> None:
     """No form is derived of an input, so none was found: StopIteration."""
     assert sg.check(SCALAR["linear-input"], "x_T = w^T x_T - w^T x_T + x_T").holds
