@@ -295,6 +295,12 @@ def test_no_statement_ends_in_a_traceback(text: str) -> None:
     assert not verdict.holds
 
 
+def test_the_first_time_of_an_induction_at_which_a_side_divides_by_zero() -> None:
+    left = "h_T + (sum_{k=1}^T k)/(T-60)"
+    text = f"{left} = {{h_T + (T(T+1)/2 + 5)/(T-60) if T ≥ 60; {left} otherwise}}"
+    assert sg.check(SCALAR["linear"], text).status != "proved"
+
+
 def test_a_signal_that_is_written_out_as_a_call_of_itself() -> None:
     """f_T was σ(…), which was f_T."""
     gate = "sigma(w_f x_T + u_f h_{T-1} + b_f)"

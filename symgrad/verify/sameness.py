@@ -74,7 +74,11 @@ class Sameness:
         if self.left.shape != self.right.shape:
             return None
         search = _Search(self.rewriting)
-        if not search.same(self.left, self.right, self.region, frozenset()):
+        try:
+            found = search.same(self.left, self.right, self.region, frozenset())
+        except ArithmeticError:  # at a time that has a value a side divides by zero
+            return None
+        if not found:
             return None
         return tuple(relation for relation in RELATIONS.values() if relation in search.used)
 
