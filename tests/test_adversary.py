@@ -62,6 +62,32 @@ def test_a_multiple_of_one_prime_that_appears_late(text: str) -> None:
     assert not sg.check(SCALAR["linear"], text).holds
 
 
+def test_a_multiple_of_one_prime_that_adds_up() -> None:
+    """No number in it is large, nor would be if they were collected term by term."""
+    part = f"{2**59} h_0"
+    added = f"{part} + {2**59} w + {part} - {2**59} w + {part} + {2**59 - 1} h_0"
+    text = f"h_T = w^T h_0 + {{{added} if T = 30; 0 otherwise}}"
+    assert not sg.check(SCALAR["linear"], text).holds
+
+
+# ---- wrong beyond what is evaluated ------------------------------------------------------------
+
+
+def test_an_index_inside_is_no_shift_of_the_range_around_it() -> None:
+    """Σ_k Σ_j f_j o_{k+j} was shifted by j, which left nothing of o_{k+j} but o_k."""
+    double = "(sum_{{k=0}}^5 sum_{{j=1}}^(T-5) {0}_j o_{{k+j}}) (sum_{{j=1}}^(T-5) {1}_j)"
+    one, two = double.format("f", "g"), double.format("g", "f")
+    text = f"h_T = h_T + {{{one} - {two} if T ≥ 60; 0 otherwise}}"
+    assert sg.check(SCALAR["lstm"], text).status != "proved"
+
+
+def test_a_derivative_by_a_parameter_that_equals_another() -> None:
+    """At w = u, dh_T/dw became dh_T/du."""
+    text = "{dh_T/du if w = u; dh_T/dw otherwise}"
+    text = f"dh_T/dw = {{{text} if T ≥ 60; dh_T/dw otherwise}}"
+    assert sg.check(SCALAR["linear-input"], text).status != "proved"
+
+
 # ---- cases that meet at single points --------------------------------------------------------
 
 
@@ -103,6 +129,24 @@ def positive() -> Cell:
     """A cell whose state is positive from the first step on."""
     h, w = sg.signal("h"), sg.param("w")
     return sg.Cell("positive", [(h, sg.exp(w * h.prev))]).scalar()
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        # Only the first of two ranges was asked.
+        (positive(), "h_T = h_T + (sum_{k=1}^T h_k/h_k) - (sum_{k=0}^T h_k/h_k) + 1"),
+        # What a case compares.
+        (SCALAR["linear-input"], "h_T = {w^T h_0 if T = 0 and u = 1/w; h_T otherwise}"),
+        # k + 1 was positive for every k.
+        (
+            SCALAR["linear"],
+            "h_T = w^T h_0 + (sum_{k=-1}^0 w/(k+1+w^2)) - (sum_{k=-1}^0 w/(k+1+w^2))",
+        ),
+    ],
+)
+def test_a_divisor_that_vanishes_at_one_time_only(cell: Cell, text: str) -> None:
+    assert told(sg.check(cell, text))
 
 
 def test_dividing_by_the_last_state_of_a_cell_that_divides_by_earlier_ones() -> None:
@@ -249,6 +293,29 @@ def test_no_statement_ends_in_a_traceback(text: str) -> None:
     except SymgradError:
         return
     assert not verdict.holds
+
+
+def test_the_first_time_of_an_induction_at_which_a_side_divides_by_zero() -> None:
+    left = "h_T + (sum_{k=1}^T k)/(T-60)"
+    text = f"{left} = {{h_T + (T(T+1)/2 + 5)/(T-60) if T ≥ 60; {left} otherwise}}"
+    assert sg.check(SCALAR["linear"], text).status != "proved"
+
+
+def test_a_signal_that_is_written_out_as_a_call_of_itself() -> None:
+    """f_T was σ(…), which was f_T."""
+    gate = "sigma(w_f x_T + u_f h_{T-1} + b_f)"
+    text = f"f_T = {{{gate} if T ≥ 3; f_T otherwise}}"
+    assert sg.check(SCALAR["lstm"], text).status == "proved"
+    wrong = f"f_T = {{1 - {gate} if T ≥ 60; f_T otherwise}}"
+    assert sg.check(SCALAR["lstm"], wrong).status != "proved"
+
+
+def test_an_output_of_an_input_in_a_linear_cell() -> None:
+    h, x, g = sg.signal("h"), sg.input_signal("x"), sg.signal("g")
+    w, v = sg.param("w"), sg.param("v")
+    cell = sg.Cell("driven", [(g, sg.tanh(v * x)), (h, w * h.prev + g)], inputs=[x]).scalar()
+    assert sg.check(cell, "g_T = {g_T if T < 3; tanh(v x_T) otherwise}").status == "proved"
+    assert sg.check(cell, "g_T = {g_T if T < 60; tanh(-v x_T) otherwise}").status != "proved"
 
 
 def test_an_input_alone_on_the_left() -> None:

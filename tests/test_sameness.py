@@ -207,6 +207,12 @@ def test_what_has_one_normal_form_is_proved(case: str) -> None:
 
 # ---- never proved -------------------------------------------------------------------------------
 
+
+def shifted(of: Callable[[Affine], Node]) -> Node:
+    """Σ_k Σ_j f(j) y_{k+j}."""
+    return sum_over("i", 1, T, total(1, T, lambda q: of(q) * y(symbol("i") + q)))
+
+
 DIFFERENT: dict[str, tuple[Node, Node, Times, int]] = {
     "at T = 0 alone": (total(1, T, x), total(1, T - 1, x) + x(T), (), 0),
     "at T = 1 alone": (
@@ -241,6 +247,12 @@ DIFFERENT: dict[str, tuple[Node, Node, Times, int]] = {
         total(1, T, lambda i: w ** (T - i) * x(i)),
         (),
         0,
+    ),
+    "two indices in one time, the inner one shared": (
+        shifted(x) * total(1, T, lambda i: x(i) ** 2),
+        shifted(lambda i: x(i) ** 2) * total(1, T, x),
+        (),
+        2,
     ),
     "geometric, off by a power": (total(0, T, lambda i: w**i) * (1 - w), 1 - w**T, (), 0),
     "a value of a parameter, wrong": (

@@ -157,11 +157,7 @@ def own_equations(gradient: Gradient, left: Node, times: Times = (), first: int 
     if not isinstance(wrt, Signal):
         return []
     if wrt.adjoint == "pre":
-        values = [
-            e.value
-            for e in gradient.equations
-            if e.target.adjoint == "delta" and e.target.name == wrt.name
-        ]
+        values = _deltas(gradient, wrt.name)
         return [same for value in values for same in _versions(value, wrt.time, times, first)]
     if wrt.time == as_affine(0):
         value = gradient.start.get(wrt.name)
@@ -178,11 +174,7 @@ def stated_value(gradient: Gradient, wrt: Param | Signal) -> Node | None:
     if isinstance(wrt, Param):
         return gradient_sum(gradient, wrt.name) if wrt.name in gradient.terms else None
     if wrt.adjoint == "pre":
-        values = [
-            e.value
-            for e in gradient.equations
-            if e.target.adjoint == "delta" and e.target.name == wrt.name
-        ]
+        values = _deltas(gradient, wrt.name)
         return _versions(values[0], wrt.time, (), 0)[0] if values else None
     if wrt.time == as_affine(0):
         value = gradient.start.get(wrt.name)
@@ -195,6 +187,12 @@ def stated_value(gradient: Gradient, wrt: Param | Signal) -> Node | None:
         return later
     at_start = (Condition(wrt.time, "=", as_affine(0)),)
     return cases([(_versions_at_start(start, 0)[0], at_start), (later, ())])
+
+
+def _deltas(gradient: Gradient, name: str) -> list[Node]:
+    """What δ of a signal is; nothing where its equation is no activation of something."""
+    targets = [(e.target, e.value) for e in gradient.equations]
+    return [value for item, value in targets if (item.adjoint, item.name) == ("delta", name)]
 
 
 def _after_start(time: Affine, times: Times, first: int) -> bool:

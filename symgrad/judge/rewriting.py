@@ -65,8 +65,14 @@ class Known:
         if isinstance(node, Signal) and not node.adjoint:
             return self._state(node, region)
         if isinstance(node, Apply) and node.head.elementwise:
-            return named_call(self.cell, node, region)
+            return self._call(node, region)
         return node
+
+    def _call(self, node: Apply, region: Region) -> Node:
+        """The signal that a call is, unless that signal is written out as the call again."""
+        found = named_call(self.cell, node, region)
+        written = isinstance(found, Signal) and self._state(found, region) is not found
+        return node if written else found
 
     # ---- derivatives and states ----
 

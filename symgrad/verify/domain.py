@@ -58,16 +58,17 @@ def poles(claim: Any, program: Program | None, first: int = 0) -> Iterator[Pole]
     region = region_of(getattr(claim, "times", ()), first)
     needs = Needs(region, dict(claim.imposed)).of(claim.left, claim.right)
     own = OwnNeeds(program)
+    told: set[str] = set()
     for need in needs:
         if own.covers(need) or need.is_certain_to_hold:
             continue
         root = None if need.kind != "divisor" else _root(need.formula, fixed)
-        if root is not None:
-            at: Any = claim
-            special = replace(at, imposed=(*claim.imposed, root))
-            yield Pole(f"{root[0]!r} ≠ {root[1]!r}", special)
-        else:
-            yield Pole(need.words)
+        words = need.words if root is None else f"{root[0]!r} ≠ {root[1]!r}"
+        if words in told:
+            continue
+        told.add(words)
+        at: Any = claim
+        yield Pole(words, root and replace(at, imposed=(*claim.imposed, root)))
 
 
 def _root(divisor: Node, fixed: Iterable[Param]) -> tuple[Param, Node] | None:

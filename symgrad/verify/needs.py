@@ -40,6 +40,8 @@ _POSITIVE = frozenset({"exp", "sigma", "softplus"})
 #: What arguments of functions have to be.
 _ARGUMENTS: dict[str, Kind] = {"log": "positive", "sqrt": "not negative"}
 _LETTERS = "kjilmpqr"
+#: Nothing is known of the times.
+ANYWHERE = Region()
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,16 @@ class Need:
         """Whether it holds for all real values, as far as the form shows."""
         formula = self.formula
         if self.kind == "not negative":
-            return is_no_less(formula)
+            return is_no_less(formula, self.region)
         if self.kind == "divisor" and isinstance(formula, IndexValue):
             return self.region.implies(formula.form - 1) or self.region.excludes(formula.form)
-        return is_positive(formula) or (self.kind == "divisor" and is_positive(-formula))
+        if is_positive(formula, self.region):
+            return True
+        return self.kind == "divisor" and is_positive(-formula, self.region)
 
 
 class Needs:
-    """Collects what formulas need, each with the times at which they need it.
+    """Collects what formulas need, once for each region of times at which they need it.
 
     ``values``: parameters that have one.
     """
@@ -82,14 +86,14 @@ class Needs:
     def __init__(self, region: Region, values: Mapping[Node, Node] | None = None) -> None:
         self.region = region
         self.values = values or {}
-        self.found: dict[tuple[Node, Kind, Affine | None], Need] = {}
+        self.found: dict[Need, None] = {}
         self._seen: set[tuple[Node, Region]] = set()
 
     def of(self, *roots: Node) -> list[Need]:
         """What the formulas need, each once."""
         for root in roots:
             self._visit(root, self.region, 0)
-        return list(self.found.values())
+        return list(self.found)
 
     def _visit(self, node: Node, region: Region, depth: int) -> None:
         if (node, region) in self._seen or isinstance(node, Derivative) or region.is_empty:
@@ -120,6 +124,9 @@ class Needs:
 
     def _by_cases(self, node: Cases, region: Region, depth: int) -> None:
         for value, row in zip(node.values, node.conditions, strict=True):
+            compared = [side for c in row for side in (c.left, c.right) if isinstance(side, Node)]
+            for side in compared:
+                self._visit(side, region.also(*_forms(row)), depth)
             known = [self._holds(condition) for condition in row]
             if False in known:
                 continue
@@ -161,7 +168,7 @@ class Needs:
             return
         if isinstance(formula, Const) and formula.value and kind == "divisor":
             return
-        self.found.setdefault((formula, kind, exponent), Need(formula, kind, region, exponent))
+        self.found.setdefault(Need(formula, kind, region, exponent))
 
 
 def _forms(row: tuple[Condition, ...]) -> list[Affine]:
@@ -240,37 +247,41 @@ class OwnNeeds:
         return False
 
 
-def is_positive(node: Node) -> bool:
-    """Whether a formula is positive for all real values, as far as its form shows."""
+def is_positive(node: Node, region: Region = ANYWHERE) -> bool:
+    """Whether a formula is positive for all real values, as far as its form shows.
+
+    ``region``: the times at which it is asked.
+    """
     if isinstance(node, Const):
         return node.value > 0
     if isinstance(node, IndexValue):
-        return node.form.const > 0 and all(factor >= 0 for _, factor in node.form.terms)
+        return region.implies(node.form - 1)
     if isinstance(node, Power):
-        return is_positive(node.base)
+        return is_positive(node.base, region)
     if not isinstance(node, Apply):
         return False
     name, args = node.head.name, node.args
     if name in _POSITIVE:
         return True
     if name in ("sqrt", "mul", "div", "total"):
-        return all(is_positive(a) for a in args)
+        return all(is_positive(a, region) for a in args)
     if name == "add":
-        return all(is_no_less(a) for a in args) and any(is_positive(a) for a in args)
+        no_less = all(is_no_less(a, region) for a in args)
+        return no_less and any(is_positive(a, region) for a in args)
     return False
 
 
-def is_no_less(node: Node) -> bool:
+def is_no_less(node: Node, region: Region = ANYWHERE) -> bool:
     """Whether a formula is at least 0, as far as its form shows."""
-    if is_positive(node) or (isinstance(node, Const) and node.value == 0):
+    if is_positive(node, region) or (isinstance(node, Const) and node.value == 0):
         return True
     if isinstance(node, Power):
         exponent = node.exponent
         return exponent.is_const and exponent.const % 2 == 0 and not node.is_matrix_power
-    if isinstance(node, IndexValue | Iverson):
-        return not isinstance(node, IndexValue) or (
-            node.form.const >= 0 and all(factor >= 0 for _, factor in node.form.terms)
-        )
+    if isinstance(node, IndexValue):
+        return region.implies(node.form)
+    if isinstance(node, Iverson):
+        return True
     if not isinstance(node, Apply):
         return False
     name, args = node.head.name, node.args
@@ -278,7 +289,9 @@ def is_no_less(node: Node) -> bool:
         return True
     if name == "mul" and len(args) == 2 and args[0] == args[1]:
         return True
-    return name in ("add", "mul", "div", "total", "mean") and all(is_no_less(a) for a in args)
+    return name in ("add", "mul", "div", "total", "mean") and all(
+        is_no_less(a, region) for a in args
+    )
 
 
 __all__ = ["Need", "Needs", "OwnNeeds", "factors", "is_no_less", "is_positive"]

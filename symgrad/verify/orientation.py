@@ -61,7 +61,7 @@ def _latest(body: Poly, index: str) -> Affine | None:
         for mono in body.terms
         for atom, _ in mono
         for label, form in _signals(atom)
-        if form.coefficient(index) == 1
+        if form.coefficient(index) == 1 and not _is_bound(form - symbol(index))
     ]
     if not found:
         return None
@@ -71,6 +71,11 @@ def _latest(body: Poly, index: str) -> Affine | None:
         if all((rest - rests[0]).is_const for rest in rests):
             return max(rests, key=lambda rest: rest.const)
     return Affine()
+
+
+def _is_bound(form: Affine) -> bool:
+    """Whether a time depends on the index of a Σ or Π inside, which means nothing outside."""
+    return any(name.startswith("#") for name in form.names)
 
 
 def _forms(atom: Atom) -> Iterator[Affine]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sympy.ntheory import isprime
 
+from symgrad.lang.affine import Affine
 from symgrad.lang.nodes import Apply, Cases, Const, Fold, IndexValue, Node, Power, walk
 from symgrad.verify.sampling import digest
 
@@ -57,12 +58,19 @@ def _bits(node: Node, below: list[float], horizon: int) -> float:
     if isinstance(node, Const):
         return log2(max(abs(node.value.numerator), node.value.denominator, 1))
     if isinstance(node, IndexValue):
-        return log2(max(horizon, 2))
+        return log2(max(abs(node.form.const) + _growth(node.form) * horizon, 2))
     if isinstance(node, Power):
-        times = abs(node.exponent.const) + sum(abs(c) for _, c in node.exponent.terms) * horizon
-        return largest * times
+        return largest * (abs(node.exponent.const) + _growth(node.exponent) * horizon)
     if isinstance(node, Fold):
-        return largest * max(horizon, 1) if node.kind == "prod" else largest
+        terms = max(horizon, 1)
+        return largest * terms if node.kind == "prod" else largest + log2(terms)
+    if isinstance(node, Apply) and node.head.name == "add":
+        return largest + 1
     if isinstance(node, Apply) and node.head.name in ("mul", "matmul", "div"):
         return sum(below)
     return sum(below) if isinstance(node, Cases) else largest
+
+
+def _growth(form: Affine) -> int:
+    """By how much a form grows at the most where each of its times grows by 1."""
+    return sum(abs(count) for _, count in form.terms)

@@ -16,6 +16,7 @@ from symgrad.lang.affine import Affine, symbol
 from symgrad.lang.nodes import (
     SCALAR,
     Apply,
+    Derivative,
     Fold,
     Node,
     Param,
@@ -73,7 +74,11 @@ class Sameness:
         if self.left.shape != self.right.shape:
             return None
         search = _Search(self.rewriting)
-        if not search.same(self.left, self.right, self.region, frozenset()):
+        try:
+            found = search.same(self.left, self.right, self.region, frozenset())
+        except ArithmeticError:  # at a time that has a value a side divides by zero
+            return None
+        if not found:
             return None
         return tuple(relation for relation in RELATIONS.values() if relation in search.used)
 
@@ -126,6 +131,8 @@ class _Search:
                 break
         else:
             return False
+        if any(isinstance(x, Derivative) and x.wrt is target for x in walk(left, right)):
+            return False  # dh_T/dw at w = u is not dh_T/du
 
         def at_value(node: Node) -> Node:
             return transform(node, lambda item: value if item is target else item)
