@@ -196,8 +196,8 @@ def named_call(cell: Cell, node: Apply, region: Region) -> Node:
             continue
         for time in _times(value, node):
             at_time = substitute_indices(value, {"t": time})
-            if not Sameness(at_time.args[0], node.args[0], region).replay():
-                continue
+            if Sameness(at_time.args[0], node.args[0], region).relations() != ():
+                continue  # another argument, or the same by a relation that would not be listed
             if region.implies(time - 1):
                 return equation.target.at(time)
             if not region.excludes(time - 1):
