@@ -386,3 +386,23 @@ def test_a_case_at_one_late_time_is_judged_soon(text: str) -> None:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+# ---- kinks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "step_0(w) + step_0(-w) = 1",
+        "step_0(x_t) + step_0(-x_t) = 1",
+        "step_half(w)^2 = step_half(w)",
+        "step_0(w) = step_1(w)",
+    ],
+)
+def test_what_is_wrong_at_a_kink_alone_is_refuted_there(text: str) -> None:
+    """A verdict was asked whether it is true, which is a TypeError."""
+    verdict = sg.check(SCALAR["linear-input"], text)
+    assert verdict.status == "refuted"
+    assert verdict.witness is not None
+    exec(compile(verdict.witness.numpy_lines(), "witness", "exec"), {"print": str})
