@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 import symgrad as sg
@@ -336,3 +338,138 @@ def test_the_coefficient_of_decay_is_no_parameter_of_the_cell() -> None:
     except SymgradError:
         return
     assert verdict.holds
+
+
+# ---- conditions that begin late --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h_T = {h_T (w/w) if T = 20; h_T otherwise}",
+        "h_T = {h_T (w/w) if T ≥ 20; h_T otherwise}",
+        "h_T = {h_T (w/w) if T = 60; h_T otherwise}",
+        "h_t = {h_t (w/w) if t = 20; h_t otherwise}",
+        "h_t = {(h_t w)/(w-1) - h_t/(w-1) if t ≥ 20; h_t otherwise}",
+        "dh_T/dw = sum_{k=1}^T w^(T-k) h_{k-1} {w/w if k = 20; 1 otherwise}",
+    ],
+)
+def test_a_divisor_that_occurs_at_late_times_only(text: str) -> None:
+    """A value at four T running was taken for a value at every later T."""
+    assert told(sg.check(SCALAR["linear"], text))
+
+
+def test_a_condition_names_every_time_at_which_it_is_needed() -> None:
+    """It was w ≠ 0 at T = 1; at T = 20 there is no value at w = 0 either."""
+    cases = "{w/w if T = 1; 1 otherwise} {w/w if T = 20; 1 otherwise}"
+    verdict = sg.check(SCALAR["linear"], f"h_T = h_T {cases}")
+    assert told(verdict)
+    assert not verdict.holds or "w ≠ 0 at T = 1" not in verdict.conditions
+
+
+@pytest.mark.parametrize("text", ["h_T = h_T + 0/w", "h_T = h_T + (1-1)/w", "h_T = h_T (1/w)^0"])
+def test_a_divisor_below_a_zero_is_a_divisor(text: str) -> None:
+    """(w-w)/w has the condition, 0/w had none."""
+    assert told(sg.check(SCALAR["linear"], text))
+
+
+# ---- signals inside sums that do not exist at every T ----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        # h_2 exists from T = 2 on.
+        ("linear", "(sum_{j=1}^3 h_{j-1}) = (sum_{j=1}^2 h_{j-1}) + (sum_{j=3}^3 h_{j-1})"),
+        ("linear", "(sum_{j=1}^3 dh_j/dw) = (sum_{j=1}^3 dh_{4-j}/dw)"),
+        # x_{T+1} and x_0 never exist.
+        ("linear-input", "(sum_{j=1}^{T+1} x_j) = (sum_{j=0}^T x_{j+1})"),
+        ("linear-input", "(sum_{j=0}^T x_j) = (sum_{j=0}^T x_{T-j})"),
+    ],
+)
+def test_the_scope_begins_where_all_terms_of_a_sum_exist(cell: str, text: str) -> None:
+    verdict = sg.check(SCALAR[cell], text)
+    assert not verdict.holds or "T ≥ 0" not in verdict.scope
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("linear-input", "(sum_{j=0}^T x_j) = (sum_{j=1}^T x_j)"),
+        ("linear-input", "(sum_{j=1}^{T+2} x_j) = (sum_{j=1}^T x_j)"),
+        ("linear-input", "(sum_{j=-1}^T x_j) = 0"),
+    ],
+)
+def test_no_witness_puts_a_number_in_an_input_outside_of_the_run(cell: str, text: str) -> None:
+    """A state there leaves a statement undecided; an input at 0, -1 or T + 1 was a number."""
+    verdict = sg.check(SCALAR[cell], text)
+    if verdict.witness is not None:
+        assert verdict.witness.horizon is not None
+        times = [int(name[2:]) for name, _ in verdict.witness.values if name.startswith("x_")]
+        assert all(1 <= time <= verdict.witness.horizon for time in times)
+
+
+@pytest.mark.parametrize("text", ["(sum_{j=0}^3 dh_T/dh_j) = 0", "(sum_{j=0}^{T+1} dh_j/dw) = 0"])
+def test_a_derivative_at_a_later_time_is_no_place_for_a_witness(text: str) -> None:
+    """At T = 0 the program of the witness asked for h[1]: KeyError."""
+    verdict = sg.check(SCALAR["linear"], text)
+    if verdict.witness is not None:
+        exec(compile(verdict.witness.numpy_lines(), "witness", "exec"), {"print": str})
+
+
+# ---- the mean over no steps ------------------------------------------------------------------
+
+
+def test_the_mean_over_no_steps_has_no_gradient() -> None:
+    """(1/T) Σ ℓ_t has no value at T = 0, so the scope begins at T = 1."""
+    cell = SCALAR["rnn"]
+    mean = sg.loss(cell).over_mean()
+    inside = "dL/dw_y = sum_{t=1}^T (1/T) (∂ℓ_t/∂y_t) h_t"
+    assert "T ≥ 1" in sg.check(cell, inside, objective=mean).scope
+    outside = "dL/dw_y = (1/T) (sum_{t=1}^T (∂ℓ_t/∂y_t) h_t)"
+    assert sg.check(cell, outside, objective=mean).holds
+
+
+# ---- time ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dh_t/dh_0 = (prod_{j=1}^t w_h (1-h_j^2)) + [t = 12]",
+        "dh_t/dh_0 = {0 if t = 11; (prod_{j=1}^t w_h (1-h_j^2)) otherwise}",
+    ],
+)
+def test_a_case_at_one_late_time_is_judged_soon(text: str) -> None:
+    """There the product is written out, with 2^t terms: no verdict came in 20 seconds."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(text)
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(20)
+    try:
+        assert sg.check(SCALAR["rnn"], text).status != "proved"
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+# ---- kinks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "step_0(w) + step_0(-w) = 1",
+        "step_0(x_t) + step_0(-x_t) = 1",
+        "step_half(w)^2 = step_half(w)",
+        "step_0(w) = step_1(w)",
+    ],
+)
+def test_what_is_wrong_at_a_kink_alone_is_refuted_there(text: str) -> None:
+    """A verdict was asked whether it is true, which is a TypeError."""
+    verdict = sg.check(SCALAR["linear-input"], text)
+    assert verdict.status == "refuted"
+    assert verdict.witness is not None
+    exec(compile(verdict.witness.numpy_lines(), "witness", "exec"), {"print": str})
