@@ -69,7 +69,7 @@ WRONG = [
     ("rnn", "dh_t/dw_h = (1 - h_t^2) (h_{t-1} + w_h dh_{t-1}/dw_x)"),
     ("lstm", "dc_t/du_f = f_t dc_{t-1}/du_f + c_{t-1} df_t/du_f + g_t di_t/du_f"),
     ("lstm", "dc_T/dw_f = sum_{k=1}^T (prod_{j=k+1}^T f_j) c_{k-1} f_k (1 - f_k) x_k"),
-    ("linear-input", "sum_{k=1}^T x_k = sum_{k=0}^{T-1} x_{T-k-1} for T ≥ 2"),
+    ("linear-input", "sum_{k=1}^T x_k = sum_{k=0}^{T-2} x_{T-k} for T ≥ 2"),
     ("linear-input", "(1 - w) (sum_{k=1}^T w^(T-k)) = 1 - w^(T+1)"),
     ("linear-input", "sum_{k=1}^T sigma(-x_k) = -sum_{k=1}^T sigma(x_k)"),
     ("linear", "dh_T/dw = h_0 for T ≤ 2"),

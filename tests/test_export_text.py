@@ -168,11 +168,11 @@ def test_names_never_become_code(cell: Cell, tmp_path: Path) -> None:
 
 
 def test_names_of_ours_and_of_the_user_stay_apart(tmp_path: Path) -> None:
-    state, other, given = signal("h", n), signal("h_prev", n), input_signal("h_t", n)
+    state, other, given = signal("h", n), signal("h_prev", n), input_signal("h_next", n)
     cell = Cell(
         "near",
         [
-            (state, tanh(param("x_t", n, n) @ state.prev + given)),
+            (state, tanh(param("x_T_h", n, n) @ state.prev + given)),
             (other, state * other.prev + param("carry_h", n) * sigma(state)),
         ],
         inputs=[given],

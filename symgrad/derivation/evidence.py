@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from symgrad.adjoint.objective import Objective
 from symgrad.adjoint.reverse import Gradient, backward
 from symgrad.cell import Cell
-from symgrad.closed.forms import Branch, Form
+from symgrad.closed.forms import Form
 from symgrad.closed.series import elementary_form, resolved
 from symgrad.closed.solutions import closed_form, forward_form
 from symgrad.closed.sums import at_time_t, expanded_form
@@ -25,6 +25,7 @@ from symgrad.derivation.claiming import (
     objective_weights,
     stated_by,
 )
+from symgrad.derivation.combining import branch_cases, combined
 from symgrad.derivation.entries import proved_entries
 from symgrad.derivation.foundations import (
     ProofParts,
@@ -35,16 +36,14 @@ from symgrad.derivation.foundations import (
 from symgrad.derivation.windows import is_inner, window
 from symgrad.lang.affine import T, as_affine, t
 from symgrad.lang.nodes import (
-    Condition,
     Derivative,
     Node,
     Param,
     Signal,
-    cases,
     signals_in,
 )
 from symgrad.lang.program import Program
-from symgrad.verify.claims import HORIZONS, NOTHING_COMPARED, Scope, all_sizes, check
+from symgrad.verify.claims import HORIZONS, Scope, all_sizes, check
 from symgrad.verify.formula import FormulaClaim, Runs
 from symgrad.verify.induction import prove_induction
 from symgrad.verify.onestep import prove_adjoint, prove_step
@@ -287,7 +286,7 @@ class Evidence:
                 self.claim(left, right, program=program), imposed=resolved(branch.conditions)
             )
             checked = self.checked(claim, self.scope())
-            words = tuple(_words(a, "=", b) for a, b in branch.conditions)
+            words = tuple(f"{a!r} = {b!r}" for a, b in branch.conditions)
             words += tuple(f"{d!r} ≠ 0" for d in branch.excluded)
             cased = replace(form, right=right, recurrence=branch.recurrence)
             proof = prove_induction(replace(as_induction(cased), assumptions=words))
@@ -380,37 +379,3 @@ def _all_replay(parts: Iterable[Replayable]) -> bool:
         return all(part.replay() for part in parts)
     except TooManyTerms:
         return False
-
-
-def combined(proof: Verdict, checked: Verdict) -> Verdict:
-    """A refutation wins; then the proof; then the check."""
-    if checked.status == "refuted":
-        return checked
-    if checked.how in (NOTHING_COMPARED[:1], NOTHING_COMPARED[1:]):
-        # No proof stands alone: nothing would notice that it is about another range of times.
-        return Verdict("undecided", checked.scope, checked.how)
-    if proof.status == "proved":
-        return replace(proof, how=(*proof.how, *_evaluated(checked)), conditions=checked.conditions)
-    if checked.holds:
-        return checked
-    return Verdict("undecided", checked.scope, (*proof.how, *checked.how))
-
-
-def _evaluated(checked: Verdict) -> tuple[str, ...]:
-    return (f"evaluated exactly for {checked.scope}",) if checked.status == "checked" else ()
-
-
-def branch_cases(branch: Branch) -> Node:
-    """A branch with its first values, where the formula begins at T = 1 or 2."""
-    recurrence = branch.recurrence
-    values = (recurrence.start, recurrence.second)
-    rows: list[tuple[Node, tuple[Condition, ...]]] = []
-    for position in range(branch.first):
-        value = values[position]
-        assert value is not None
-        rows.append((value, (Condition(T, "=", as_affine(position)),)))
-    return cases([*rows, (branch.right, ())])
-
-
-def _words(left: Node, relation: str, right: Node) -> str:
-    return f"{left!r} {relation} {right!r}"

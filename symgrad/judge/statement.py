@@ -169,7 +169,8 @@ class _Claim:
 
     def _about_loss(self, evidence: Evidence, gradient: Gradient) -> Verdict:
         times, last = self.range.times, self.range.last
-        first = max(self.range.first(), gradient.first_horizon)
+        # There is no mean over no steps.
+        first = max(self.range.first(), gradient.first_horizon, int(gradient.objective.mean))
         found = evidence.adjoint(gradient, self.left, self.right, times, first, last)
         if found.status != "checked":
             return found

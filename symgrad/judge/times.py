@@ -7,24 +7,26 @@ verdict is about other times than these.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeAlias
 
 from symgrad.cell import Cell
 from symgrad.lang.affine import Affine, symbol
 from symgrad.lang.nodes import (
+    Cases,
     Fold,
     Node,
     Signal,
     open_fold,
-    signals_in,
     substitute_indices,
-    walk,
 )
 from symgrad.parse import ParseError
 from symgrad.parse.errors import Source
 from symgrad.parse.time_ranges import Comparison, StatedRange
 from symgrad.verify.ranges import TimeRange, is_difference
+from symgrad.verify.regions import Region
 from symgrad.verify.times import free_letters
 from symgrad.verify.verdict import Verdict
 
@@ -70,21 +72,45 @@ def _order(letters: list[str], stated: tuple[Affine, ...]) -> list[Affine]:
 
 
 def _existing(cell: Cell, left: Node, right: Node, letters: list[str]) -> list[Affine]:
-    """That each signal exists: from its first time to T."""
-    known = {"T", *letters}
-    forms = []
-    for item in signals_in(left, right):
-        if item.time.names <= known:
-            forms += [item.time - earliest(cell, item), symbol("T") - item.time]
-    for node in walk(left, right):
-        if isinstance(node, Fold):
-            # The first term of a sum over Σ_{j=k-2} exists too.
-            index, body = open_fold(node)
-            for item in signals_in(body):
-                first = item.time.substitute({index: node.lower})
-                if item.time.coefficient(index) > 0 and first.names <= known and first.names:
-                    forms.append(first - earliest(cell, item))
-    return [form for form in forms if is_difference(form)]
+    """That each signal exists: from its first time to T; in a sum, each that it goes over."""
+    known = Region().also(symbol("T"), *(symbol(x) for x in letters))
+    known = known.also(*(symbol("T") - symbol(x) for x in letters))
+    found: dict[Affine, None] = {}
+    for side in (left, right):
+        for form in _needed(cell, side, known, ()):
+            if form.names <= {"T", *letters} and is_difference(form):
+                found[form] = None
+    return list(found)
+
+
+#: The index of a sum, with its first and its last value.
+_Bound: TypeAlias = tuple[str, Affine, Affine]
+
+
+def _needed(cell: Cell, node: Node, region: Region, bound: tuple[_Bound, ...]) -> Iterator[Affine]:
+    """Forms that are at least 0 where the signals of a formula exist, without what is known.
+
+    An index takes the end of its range at which the form is smallest.
+    """
+    if isinstance(node, Signal):
+        for form in (node.time - earliest(cell, node), symbol("T") - node.time):
+            if bound and region.implies(form):
+                continue
+            for index, low, high in reversed(bound):
+                slope = form.coefficient(index)
+                form = form.substitute({index: low if slope > 0 else high})
+            yield form
+        return
+    if isinstance(node, Fold):
+        fresh, body = open_fold(node)
+        inside = region.also(symbol(fresh) - node.lower, node.upper - symbol(fresh))
+        if not inside.is_empty:
+            yield from _needed(cell, body, inside, (*bound, (fresh, node.lower, node.upper)))
+        return
+    if isinstance(node, Cases) and bound:
+        return  # which terms a case inside a sum has is decided where it is evaluated
+    for argument in node.args:
+        yield from _needed(cell, argument, region, bound)
 
 
 def _says_how_far(form: Affine, letter: str, before: str) -> bool:

@@ -36,12 +36,8 @@ NOTHING_COMPARED = ("no T is left to evaluate it at", "there is no time to evalu
 HORIZONS: tuple[int, ...] = tuple(range(51))
 LARGEST_ERROR = 2.0**-40
 _MOST_DRAWS = 20
-#: Where a denominator is asked about that surely vanishes: once by accident is one in 2^50.
-_FEW_DRAWS = 2
 #: Sizes below those of a difference that are tried for a smaller witness.
 _MOST_SIZES = 64
-#: A side that has a value at so many T running has one at every later one too.
-_FIRST_HORIZONS = 4
 
 
 @dataclass(frozen=True)
@@ -122,45 +118,23 @@ def _where_defined(claim: Claim, scope: Scope, verdict: Verdict, case: str = "")
     """
     conditions: dict[str, None] = {}
     for pole in _poles(claim, scope):
+        if pole.condition:
+            conditions[pole.condition] = None
         if pole.claim is None:
+            continue
+        rest = tuple(h for h in scope.horizons if not pole.is_without_value(h))
+        if not rest:
+            continue
+        try:
+            there = _checked(pole.claim, replace(scope, horizons=rest))
+        except (ArithmeticError, KeyError):
             conditions[pole.words] = None
             continue
-        without = _without_value(pole.claim, scope)
-        rest = tuple(h for h in scope.horizons if h not in without)
-        if without:
-            # What has no value at the last T that was tried has none later either.
-            last = scope.horizons[-1] in without
-            times = "" if last else f" at T = {', '.join(map(str, without))}"
-            conditions[pole.words + times] = None
-        if rest:
-            there = _checked(pole.claim, replace(scope, horizons=rest))
-            if there.status == "refuted":
-                return replace(there, how=(*there.how, f"not where {pole.words}"))
+        if there.status == "refuted":
+            return replace(there, how=(*there.how, f"not where {pole.words}"))
     where = f" where {case}" if case else ""
     new = [words + where for words in conditions if words not in verdict.conditions]
     return replace(verdict, conditions=(*verdict.conditions, *new)) if new else verdict
-
-
-def _without_value(claim: Claim, scope: Scope) -> tuple[int, ...]:
-    """The T at which a claim has no value, whatever the other numbers are.
-
-    What has a value at several T running has one from there on.
-    """
-    found: list[int] = []
-    running = 0
-    for horizon in scope.horizons:
-        try:
-            at = replace(scope, horizons=(horizon,))
-            _first_difference(claim, at, dict(scope.sizes[0]), 0, draws=_FEW_DRAWS)
-        except (ArithmeticError, KeyError):
-            found.append(horizon)
-        else:
-            running += 1
-            if running == _FIRST_HORIZONS:
-                break
-            continue
-        running = 0
-    return tuple(found)
 
 
 def _checked(claim: Claim, scope: Scope) -> Verdict:
@@ -214,7 +188,10 @@ def _with_relations(claim: Claim, scope: Scope, before: Verdict) -> Verdict:
         return before
     if isinstance(found, Place):
         later = _refuted(claim, scope, found.horizon, found.sizes)
-        return later if later.witness else _only_at_kink(claim, scope, found) or before
+        if later.witness is not None:
+            return later
+        kink = _only_at_kink(claim, scope, found)
+        return before if kink is None else kink
     how = _evidence(found.points, found.error)
     return Verdict("checked", scope.words(), (how, *using(found.relations)))
 
@@ -260,10 +237,9 @@ def _first_difference(
     point: int,
     *,
     other: bool = False,
-    draws: int = _MOST_DRAWS,
 ) -> tuple[int, ...] | None:
     """The first T at which the sides differ; None: they agree, (): nothing was compared."""
-    for draw in range(draws):
+    for draw in range(_MOST_DRAWS):
         prime = prime_of(claim, draw) if other or draw else MERSENNE_61
         algebra = PrimeField(prime, seed=point + 1000 * draw + 10**6 * scope.seed)
         compared = 0
@@ -278,7 +254,7 @@ def _first_difference(
         except (ZeroDivisionError, ValueError):
             # A denominator, or that of a literal, vanishes here: another point, another prime.
             continue
-    raise ZeroDivisionError(f"a denominator vanished at {draws} random points")
+    raise ZeroDivisionError(f"a denominator vanished at {_MOST_DRAWS} random points")
 
 
 def _refuted(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from symgrad.lang.affine import T
 from symgrad.lang.algebra import Algebra, PrimeField, Rationals
 from symgrad.lang.nodes import (
     OPERATORS,
@@ -29,7 +30,7 @@ from symgrad.lang.nodes import (
 from symgrad.lang.program import Program
 from symgrad.lang.tape import Environment, Tape
 from symgrad.verify.needs import Needs, OwnNeeds
-from symgrad.verify.regions import region_of
+from symgrad.verify.regions import Region, region_of
 from symgrad.verify.special import WithCases
 
 
@@ -41,10 +42,30 @@ class Pole:
         words: the condition that it has one: ``w ≠ 1``.
         claim: the claim at the value where a denominator vanishes; None where no single
             parameter decides that.
+        without: the times at which that claim has no value.
     """
 
     words: str
     claim: Any = None
+    without: tuple[Region, ...] = ()
+
+    def is_without_value(self, horizon: int) -> bool:
+        """Whether the claim there has no value at T, for some choice of the free times."""
+        at = (T - horizon, horizon - T)
+        return any(not region.also(*at).is_empty for region in self.without)
+
+    @property
+    def condition(self) -> str:
+        """The condition, with the T at which it is needed where they are few; empty for none."""
+        if self.claim is None:
+            return self.words
+        if not self.without:
+            return ""
+        pinned = [region.value_of("T") for region in self.without]
+        known = sorted({value for value in pinned if value is not None})
+        if None in pinned:
+            return self.words
+        return f"{self.words} at T = {', '.join(map(str, known))}"
 
 
 def poles(claim: Any, program: Program | None, first: int = 0) -> Iterator[Pole]:
@@ -67,8 +88,23 @@ def poles(claim: Any, program: Program | None, first: int = 0) -> Iterator[Pole]
         if words in told:
             continue
         told.add(words)
+        if root is None:
+            yield Pole(words)
+            continue
         at: Any = claim
-        yield Pole(words, root and replace(at, imposed=(*claim.imposed, root)))
+        special = replace(at, imposed=(*claim.imposed, root))
+        yield Pole(words, special, tuple(_vanishing(special, region)))
+
+
+def _vanishing(claim: Any, region: Region) -> Iterator[Region]:
+    """The times at which a claim divides by zero, whatever its signals are."""
+    for need in Needs(region, dict(claim.imposed)).of(claim.left, claim.right):
+        if need.kind != "divisor" or _values([need.formula]) != [0]:
+            continue
+        negative = [] if need.exponent is None else [-need.exponent - 1]
+        found = need.region.also(*negative)
+        if not found.is_empty:
+            yield found
 
 
 def _root(divisor: Node, fixed: Iterable[Param]) -> tuple[Param, Node] | None:

@@ -19,6 +19,8 @@ class NoNormalForm(Exception):
 
 #: Sums and products with a numeric upper limit are written out up to this many terms.
 WRITE_OUT = 12
+#: … and products only where that makes no more terms than this.
+MOST_WRITTEN = 256
 
 
 def depends(atom: Atom, index: str) -> bool:
@@ -157,7 +159,9 @@ def sum_to(index: str, upper: Affine, mono: Mono) -> Poly:
 
 def product_to(index: str, upper: Affine, body: Poly, exponent: Affine) -> Poly:
     """P(upper)^exponent with P(u) = Π_{index=1}^{u} body."""
-    if upper.is_const and abs(upper.const) <= WRITE_OUT:
+    count = abs(upper.const)
+    short = count <= WRITE_OUT and len(body.terms) ** count <= MOST_WRITTEN
+    if upper.is_const and short:
         signed = exponent if upper.const >= 0 else -exponent
         result = Poly.const(1)
         for position in _between(upper.const):

@@ -46,10 +46,21 @@ def is_heavy(claim: Any, horizon: int) -> bool:
     """
     roots = [getattr(claim, side, None) for side in ("left", "right")]
     nodes = [root for root in roots if isinstance(root, Node)]
+    if not any(_makes_numbers(node) for node in walk(*nodes)):
+        return False
     bits: dict[Node, float] = {}
     for node in walk(*nodes):
         bits[node] = _bits(node, [bits[a] for a in node.args if a in bits], horizon)
     return max((bits[root] for root in nodes), default=0) >= log2(LEAST_PRIME)
+
+
+def _makes_numbers(node: Node) -> bool:
+    """Whether a coefficient other than 1 or -1 can come from a node itself."""
+    if isinstance(node, Const):
+        return max(abs(node.value.numerator), node.value.denominator) > 1
+    if isinstance(node, Apply) and node.head.name == "add":
+        return len(set(node.args)) < len(node.args)
+    return isinstance(node, IndexValue)
 
 
 def _bits(node: Node, below: list[float], horizon: int) -> float:

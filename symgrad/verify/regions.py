@@ -9,6 +9,9 @@ from symgrad.lang.affine import Affine, symbol
 from symgrad.verify import kernel
 from symgrad.verify.times import Times
 
+#: Values of times that are looked for.
+_LARGEST = 64
+
 
 @dataclass(frozen=True)
 class Region:
@@ -67,6 +70,12 @@ class Region:
                     rest = form - symbol(name).scale(coefficient)
                     return name, rest.scale(-coefficient)
         return None
+
+    def value_of(self, name: str) -> int | None:
+        """The one value of a time here, where it has one; a small number."""
+        form = symbol(name)
+        found = next((c for c in range(_LARGEST) if not self.implies(form - c - 1)), _LARGEST)
+        return found if self.implies(found - form) and self.implies(form - found) else None
 
     def start_of(self, name: str) -> int | None:
         """The first value of a time, where it has one and bounds nothing but itself."""
