@@ -229,7 +229,7 @@ TABLE = [
     # Roelants, RNN implementation part 1
     ("F035", "roelants", "loss",
      r"\frac{\partial L}{\partial w_x} = \sum_{k=0}^T \frac{\partial L}{\partial S_k} x_k",
-     "refuted"),
+     "undecided"),  # there is no x_0
     ("F035 second", "roelants", "loss",
      r"\frac{\partial L}{\partial w_{rec}} = \sum_{k=1}^T \frac{\partial L}{\partial S_k} S_{k-1}",
      "proved"),

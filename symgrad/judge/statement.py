@@ -20,7 +20,7 @@ from symgrad.judge.meaning import (
 )
 from symgrad.judge.proofs import Claimed
 from symgrad.judge.steps import judged_at_a_step, steps_of
-from symgrad.judge.times import stated_times, times_of, within
+from symgrad.judge.times import missing, stated_times, times_of, within
 from symgrad.lang.affine import ONE, Affine
 from symgrad.lang.nodes import (
     SCALAR,
@@ -126,7 +126,7 @@ class _Claim:
 
     def verdict(self, evidence: Evidence) -> Verdict:
         if self.range.is_empty:
-            return Verdict("undecided", "", ("there is no time at which all its signals exist",))
+            return Verdict("undecided", "", (missing(self.cell, self.left, self.right),))
         times, first, last = self.range.times, self.range.first(), self.range.last
         if self.objective is not None:
             gradient = evidence.gradient(self.objective)

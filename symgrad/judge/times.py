@@ -77,7 +77,7 @@ def _existing(cell: Cell, left: Node, right: Node, letters: list[str]) -> list[A
     known = known.also(*(symbol("T") - symbol(x) for x in letters))
     found: dict[Affine, None] = {}
     for side in (left, right):
-        for form in _needed(cell, side, known, ()):
+        for form, _ in _needed(cell, side, known, ()):
             if form.names <= {"T", *letters} and is_difference(form):
                 found[form] = None
     return list(found)
@@ -87,7 +87,9 @@ def _existing(cell: Cell, left: Node, right: Node, letters: list[str]) -> list[A
 _Bound: TypeAlias = tuple[str, Affine, Affine]
 
 
-def _needed(cell: Cell, node: Node, region: Region, bound: tuple[_Bound, ...]) -> Iterator[Affine]:
+def _needed(
+    cell: Cell, node: Node, region: Region, bound: tuple[_Bound, ...]
+) -> Iterator[tuple[Affine, Signal]]:
     """Forms that are at least 0 where the signals of a formula exist, without what is known.
 
     An index takes the end of its range at which the form is smallest.
@@ -96,10 +98,11 @@ def _needed(cell: Cell, node: Node, region: Region, bound: tuple[_Bound, ...]) -
         for form in (node.time - earliest(cell, node), symbol("T") - node.time):
             if bound and region.implies(form):
                 continue
+            there = node
             for index, low, high in reversed(bound):
-                slope = form.coefficient(index)
-                form = form.substitute({index: low if slope > 0 else high})
-            yield form
+                end = {index: low if form.coefficient(index) > 0 else high}
+                form, there = form.substitute(end), there.at(there.time.substitute(end))
+            yield form, there
         return
     if isinstance(node, Fold):
         fresh, body = open_fold(node)
@@ -111,6 +114,17 @@ def _needed(cell: Cell, node: Node, region: Region, bound: tuple[_Bound, ...]) -
         return  # which terms a case inside a sum has is decided where it is evaluated
     for argument in node.args:
         yield from _needed(cell, argument, region, bound)
+
+
+def missing(cell: Cell, left: Node, right: Node) -> str:
+    """The signal because of which a statement is about no time at all, as far as there is one."""
+    everywhere = Region().also(symbol("T"))
+    for side in (left, right):
+        for form, item in _needed(cell, side, everywhere, ()):
+            if form.is_const and form.const < 0:
+                first = earliest(cell, item)
+                return f"{item!r} is in no run: {item.at(symbol('t'))!r} exists for {first} ≤ t ≤ T"
+    return "there is no time at which all its signals exist"
 
 
 def _says_how_far(form: Affine, letter: str, before: str) -> bool:

@@ -131,7 +131,8 @@ def _where_defined(claim: Claim, scope: Scope, verdict: Verdict, case: str = "")
             conditions[pole.words] = None
             continue
         if there.status == "refuted":
-            return replace(there, how=(*there.how, f"not where {pole.words}"))
+            theta, value = pole.claim.imposed[-1]
+            return replace(there, how=(*there.how, f"where {theta!r} = {value!r}"))
     where = f" where {case}" if case else ""
     new = [words + where for words in conditions if words not in verdict.conditions]
     return replace(verdict, conditions=(*verdict.conditions, *new)) if new else verdict
