@@ -363,7 +363,8 @@ TABLE = [
      "proved"),
 ]  # fmt: skip
 
-_ACCEPTED = {"refuted": ("refuted",), "checked": ("checked", "proved"), "proved": ("proved",)}
+_ACCEPTED = {
+    "undecided": ("undecided",),"refuted": ("refuted",), "checked": ("checked", "proved"), "proved": ("proved",)}
 
 
 @pytest.mark.parametrize(
