@@ -364,7 +364,11 @@ TABLE = [
 ]  # fmt: skip
 
 _ACCEPTED = {
-    "undecided": ("undecided",),"refuted": ("refuted",), "checked": ("checked", "proved"), "proved": ("proved",)}
+    "undecided": ("undecided",),
+    "refuted": ("refuted",),
+    "checked": ("checked", "proved"),
+    "proved": ("proved",),
+}
 
 
 @pytest.mark.parametrize(
