@@ -125,6 +125,8 @@ def _outcome(cell: Cell, statement: Statement, node: Node, result: Score) -> str
     if outside(statement.claim(node), scope):
         return "outside"
     verdict = statement.judge(node)
+    if any("is in no run" in line for line in verdict.how):
+        return "outside"
     if verdict.status == "refuted":
         assert verdict.witness is not None
         result.witnesses.append(verdict.witness)
@@ -306,7 +308,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     scores = []
     for key in options.cells:
-        whole = catalogue_cell(key) if key in CATALOGUE else read_cell_file(key)
+        in_file = key.endswith((".cell", ".tex"))
+        whole = read_cell_file(key) if in_file else catalogue_cell(key)
         for cell in (whole.scalar(), whole):
             one = score(cell, wrong=options.mutants, true=options.rewritings)
             scores.append(one)
