@@ -17,8 +17,9 @@ from symgrad.lang.affine import Affine
 from symgrad.lang.nodes import Apply, Cases, Const, Fold, IndexValue, Node, Power, walk
 from symgrad.verify.sampling import digest
 
-#: The primes are between 2^60 and 2^61.
-LEAST_PRIME = 1 << 60
+#: The primes are below 2^61, and not by much: error bounds are those of the first prime.
+_WIDTH = 1 << 58
+LEAST_PRIME = (1 << 61) - _WIDTH
 
 
 def prime_of(claim: Any, draw: int = 0) -> int:
@@ -33,9 +34,9 @@ def _text(left: Any, right: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _prime(number: int) -> int:
-    candidate = LEAST_PRIME + number % LEAST_PRIME | 1
+    candidate = LEAST_PRIME + number % _WIDTH | 1
     while not isprime(candidate):
-        candidate = candidate + 2 if candidate + 2 < 2 * LEAST_PRIME else LEAST_PRIME + 1
+        candidate = candidate + 2 if candidate + 2 < LEAST_PRIME + _WIDTH else LEAST_PRIME + 1
     return candidate
 
 
