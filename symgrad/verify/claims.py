@@ -36,6 +36,8 @@ NOTHING_COMPARED = ("no T is left to evaluate it at", "there is no time to evalu
 HORIZONS: tuple[int, ...] = tuple(range(51))
 LARGEST_ERROR = 2.0**-40
 _MOST_DRAWS = 20
+#: Runs modulo the first two primes serve many claims about one cell.
+SECOND_PRIME = 2**61 - 31
 #: Sizes below those of a difference that are tried for a smaller witness.
 _MOST_SIZES = 64
 
@@ -156,14 +158,14 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
                 ),
             )
         worst, points = max(worst, single**needed), max(points, needed)
-        # Every second point is taken modulo a prime of the claim's own, which sees multiples of
-        # the first; where one point is enough there is a second one for a few T.
-        parts = [(scope, i % 2 == 1) for i in range(needed)]
-        if needed == 1:
-            heavy = is_heavy(claim, scope.horizons[-1])
-            parts.append((scope if heavy else _few(scope), True))
-        for point, (part, other) in enumerate(parts):
-            found = _first_difference(claim, part, dict(sizes), point, other=other)
+        # Every second point is taken modulo another prime, which sees multiples of the first; and
+        # one modulo a prime of the claim's own, for a few T, which sees multiples of both.
+        parts: list[tuple[Scope, int | None]] = []
+        parts += [(scope, SECOND_PRIME if i % 2 else MERSENNE_61) for i in range(needed)]
+        heavy = is_heavy(claim, scope.horizons[-1])
+        parts.append((scope if heavy else _few(scope), None))
+        for point, (part, prime) in enumerate(parts):
+            found = _first_difference(claim, part, dict(sizes), point, prime=prime)
             if found == ():
                 return Verdict("undecided", scope.words(), NOTHING_COMPARED[1:])
             if found is not None:
@@ -237,12 +239,15 @@ def _first_difference(
     sizes: Mapping[str, int],
     point: int,
     *,
-    other: bool = False,
+    prime: int | None = MERSENNE_61,
 ) -> tuple[int, ...] | None:
-    """The first T at which the sides differ; None: they agree, (): nothing was compared."""
+    """The first T at which the sides differ; None: they agree, (): nothing was compared.
+
+    ``prime``: None for one of the claim's own.
+    """
     for draw in range(_MOST_DRAWS):
-        prime = prime_of(claim, draw) if other or draw else MERSENNE_61
-        algebra = PrimeField(prime, seed=point + 1000 * draw + 10**6 * scope.seed)
+        modulus = prime_of(claim, draw) if prime is None or draw else prime
+        algebra = PrimeField(modulus, seed=point + 1000 * draw + 10**6 * scope.seed)
         compared = 0
         try:
             session = claim.session(algebra, Sampler(residues(algebra), sizes, scalar=scope.scalar))
@@ -251,7 +256,7 @@ def _first_difference(
                 compared += len(left)
                 if not all(algebra.equal(a, b) for a, b in zip(left, right, strict=True)):
                     return (horizon,)
-            return None if compared or other else ()
+            return None if compared or prime is None else ()
         except (ZeroDivisionError, ValueError):
             # A denominator, or that of a literal, vanishes here: another point, another prime.
             continue
