@@ -1,18 +1,23 @@
 """The mutation score: ``python -m symgrad.testing.score [CELL …] [--out FILE]``.
 
 For every cell and reading, wrong formulas by class and true rewritings by rule are judged;
-each witness is reproduced by running the NumPy lines that it prints.
+each witness is reproduced by running the NumPy lines that it prints. Cells are judged side by
+side, in one process for each.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -39,14 +44,18 @@ class Score:
     """What came out for one cell in one reading.
 
     Attributes:
-        counts: (class, outcome) -> number, for mutants and for rewritings.
+        name, reading: of the cell.
+        mutants, rewritings: (class, outcome) -> number.
         equivalent: mutants that the 60-digit oracle cannot tell from the truth.
+        undecided: mutants that it can, of which nothing is known.
         wrong: false verdicts, with the formula and the verdict.
         witnesses: the witnesses of the refuted mutants.
         astray: witnesses that their NumPy lines did not reproduce.
+        seconds: how long it took.
     """
 
-    cell: Cell
+    name: str
+    reading: str
     mutants: Counter[tuple[str, str]] = field(default_factory=Counter)
     rewritings: Counter[tuple[str, str]] = field(default_factory=Counter)
     equivalent: list[str] = field(default_factory=list)
@@ -103,7 +112,7 @@ def _made(found: list[Statement], make: object) -> list[Case]:
 def score(cell: Cell, *, wrong: int = MUTANTS, true: int = REWRITINGS) -> Score:
     """Judge wrong formulas and true ones of a cell in its reading."""
     begun = time.perf_counter()
-    result, found = Score(cell), statements(cell)
+    result, found = Score(cell.name, cell.reading), statements(cell)
     for statement, label, node in wrong_formulas(cell, found, wrong):
         result.mutants[label, _outcome(cell, statement, node, result)] += 1
     for statement, label, node in true_formulas(cell, found, true):
@@ -198,21 +207,21 @@ Wrong formulas made by machine, one thing changed in a formula that holds, and t
 made by rules that always hold, all judged as if somebody had claimed them. Regenerate with
 
 ```
-python -m symgrad.testing.score --out docs/mutation-score.md
+python -m symgrad.testing.score{cells} --out docs/mutation-score.md
 ```
 
 A mutant is *refuted* when the verdict is, and *reproduced* when the NumPy lines of its
 witness print both sides in a separate process. It is *equivalent* when a 60-digit oracle,
 differences of the forward pass, cannot tell it from the truth; one that is neither, and was
 proved or checked, is *missed*. *Outside* are changes that read a signal before the initial
-state or after T, or take a matrix to a negative power: no statement about a run. All of it
-takes about ten minutes.
+state or after T, or take a matrix to a negative power: no statement about a run.
 """
 
 
-def table(scores: list[Score]) -> str:
-    """The document."""
-    parts = [_HEAD, _summary(scores)]
+def table(scores: list[Score], cells: list[str]) -> str:
+    """The document; ``cells`` are those that the command was given."""
+    named = "".join(f" {shlex.quote(cell)}" for cell in cells)
+    parts = [_HEAD.replace("{cells}", named), _summary(scores)]
     for one in scores:
         parts += _section(one)
     return "\n".join(parts) + "\n"
@@ -221,8 +230,8 @@ def table(scores: list[Score]) -> str:
 def _summary(scores: list[Score]) -> str:
     rows = [
         "| cell | reading | wrong | refuted | reproduced | exact witness | equivalent | undecided "
-        "| outside | missed | true | proved | checked | undecided | false refuted | seconds |",
-        "|---|---|" + "---:|" * 14,
+        "| outside | missed | true | proved | checked | undecided | false refuted |",
+        "|---|---|" + "---:|" * 13,
     ]
     for one in scores:
         outcomes, status = _by(one.mutants), _by(one.rewritings)
@@ -233,10 +242,10 @@ def _summary(scores: list[Score]) -> str:
             *(outcomes["refuted"] - len(one.astray), exact),
             *(outcomes["equivalent"], outcomes["undecided"], outcomes["outside"], missed),
             *(sum(status.values()), status["proved"], status["checked"], status["undecided"]),
-            *(status["refuted"], round(one.seconds)),
+            status["refuted"],
         ]
         numbers = " | ".join(str(entry) for entry in entries)
-        rows.append(f"| {one.cell.name} | {one.cell.reading} | {numbers} |")
+        rows.append(f"| {one.name} | {one.reading} | {numbers} |")
     return "\n".join(rows) + "\n"
 
 
@@ -248,7 +257,7 @@ def _by(counts: Counter[tuple[str, str]]) -> Counter[str]:
 
 
 def _section(one: Score) -> list[str]:
-    parts = [f"## {one.cell.name}, {one.cell.reading} reading\n"]
+    parts = [f"## {one.name}, {one.reading} reading\n"]
     outcomes = ("refuted", "equivalent", "undecided", "outside", "false checked", "false proved")
     parts.append(_rows("class of mutants", CLASSES, outcomes, one.mutants))
     rules = tuple(sorted({rule for rule, _ in one.rewritings}))
@@ -305,24 +314,46 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="write the table here; default: print it")
     parser.add_argument("--mutants", type=int, default=MUTANTS)
     parser.add_argument("--rewritings", type=int, default=REWRITINGS)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     options = parser.parse_args(arguments)
-    scores = []
     for key in options.cells:
-        in_file = key.endswith((".cell", ".tex"))
-        whole = read_cell_file(key) if in_file else catalogue_cell(key)
-        for cell in (whole.scalar(), whole):
-            one = score(cell, wrong=options.mutants, true=options.rewritings)
-            scores.append(one)
-            summary = f"{dict(_by(one.mutants))} {dict(_by(one.rewritings))}"
-            print(f"{cell.name}, {cell.reading}: {summary} {one.seconds:.0f} s", file=sys.stderr)
-            for text in (*one.wrong, *one.astray):
-                print(f"  {_short(text, 2000)}", file=sys.stderr)
-    text = table(scores)
+        # Before long work begins.
+        _cell(key)
+    scores = []
+    for one in _scores(options.cells, options.mutants, options.rewritings, options.jobs):
+        scores.append(one)
+        summary = f"{dict(_by(one.mutants))} {dict(_by(one.rewritings))}"
+        print(f"{one.name}, {one.reading}: {summary} {one.seconds:.0f} s", file=sys.stderr)
+        for text in (*one.wrong, *one.astray):
+            print(f"  {_short(text, 2000)}", file=sys.stderr)
+    text = table(scores, [] if options.cells == list(CATALOGUE) else options.cells)
     if options.out is None:
         print(text, end="")
     else:
         options.out.write_text(text, encoding="utf-8")
     return 1 if any(one.wrong or one.astray for one in scores) else 0
+
+
+def _cell(key: str) -> Cell:
+    return read_cell_file(key) if key.endswith((".cell", ".tex")) else catalogue_cell(key)
+
+
+def _one(key: str, scalar: bool, wrong: int, true: int) -> Score:
+    whole = _cell(key)
+    return score(whole.scalar() if scalar else whole, wrong=wrong, true=true)
+
+
+def _scores(cells: list[str], wrong: int, true: int, jobs: int) -> Iterator[Score]:
+    """The scores in the order of the cells, each in the scalar reading first."""
+    tasks = [(key, scalar, wrong, true) for key in cells for scalar in (True, False)]
+    if jobs < 2:
+        yield from (_one(*task) for task in tasks)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        # What takes longest begins first: the vector readings, the last cells.
+        order = sorted(range(len(tasks)), key=lambda i: (tasks[i][1], -i))
+        running = {i: pool.submit(_one, *tasks[i]) for i in order}
+        yield from (running[i].result() for i in range(len(tasks)))
 
 
 if __name__ == "__main__":
