@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from symgrad.adjoint.objective import Objective
@@ -10,7 +10,7 @@ from symgrad.adjoint.reverse import Gradient
 from symgrad.cell import Cell
 from symgrad.closed.series import input_values, with_inputs
 from symgrad.lang.affine import Affine, T, as_affine, t
-from symgrad.lang.algebra import Value
+from symgrad.lang.algebra import Algebra, Value
 from symgrad.lang.nodes import (
     Apply,
     Condition,
@@ -27,6 +27,7 @@ from symgrad.lang.nodes import (
     sum_over,
 )
 from symgrad.lang.program import Equation, Program, Sweep, at_last_step, before_last_step
+from symgrad.lang.tape import Environment, Tape
 from symgrad.ops.parts import is_zero
 from symgrad.verify.axioms import Entry
 from symgrad.verify.formula import Weights
@@ -37,21 +38,19 @@ from symgrad.verify.times import Times
 def objective_weights(objective: Objective) -> Weights:
     """dL as a weight on the signal at each time."""
     label = objective.signal.label
+    # At every time t, without the bracket.
+    seed = replace(objective, when="sum").seed
 
-    def weights(horizon: int, read: Callable[[Node], Value]) -> dict[tuple[str, int], Value]:
+    def weights(horizon: int, algebra: Algebra, env: Environment) -> dict[tuple[str, int], Value]:
         first = horizon if objective.when == "final" else 1
+        tape = Tape([seed], algebra)
         found = {}
         for time in range(max(first, 0), horizon + 1):
-            found[label, time] = read(_weight(objective, time))
+            env.indices["t"] = time
+            found[label, time] = tape.run(env)[0]
         return found
 
     return weights
-
-
-def _weight(objective: Objective, time: int) -> Node:
-    """The seed at one time, without the bracket."""
-    single = replace(objective, when="sum").seed
-    return substitute_indices(single, {"t": as_affine(time)})
 
 
 def given_nodes(

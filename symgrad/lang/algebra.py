@@ -28,6 +28,10 @@ class Algebra:
     #: Tells algebras with the same arithmetic apart from others; None: never the same.
     key: tuple[object, ...] | None = None
 
+    #: The prime where values are its residues (or arrays of them) and + and × are taken modulo
+    #: it and nothing else; 0: the methods tell.
+    modulus: int = 0
+
     #: Functions the algebra evaluates itself, by primitive name.
     direct: Mapping[str, Callable[[Value], Value]] = {}
 
@@ -208,7 +212,7 @@ class PrimeField(Algebra):
     """
 
     def __init__(self, prime: int = MERSENNE_61, seed: int = 0) -> None:
-        self.prime = prime
+        self.prime = self.modulus = prime
         self.seed = seed
         self.key = ("prime field", prime, seed)
         self._atoms: dict[tuple[str, int], int] = {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from operator import eq, ge, lt, ne
 
 from symgrad.lang.affine import Affine
@@ -70,6 +71,14 @@ class Environment:
 
 Instruction = Callable[[list[Value], Environment], Value]
 
+# Nearly all of the time goes into operations of the algebra on one or two values: they are
+# told apart from other instructions, so that none is a call of a call. Where values are residues
+# (``Algebra.modulus``) sums and products are not calls at all.
+_ANY, _ONE, _TWO, _SUM, _PRODUCT = range(5)
+
+#: What kind of instruction, what to call, and the places of one or two arguments.
+_Step = tuple[int, Callable[..., Value], int, int]
+
 
 class Tape:
     """The distinct nodes of ``roots`` in order, ready to run in one algebra."""
@@ -77,14 +86,25 @@ class Tape:
     def __init__(self, roots: Iterable[Node], algebra: Algebra) -> None:
         self.algebra = algebra
         self._slots: dict[Node, int] = {}
-        self._instructions: list[Instruction] = []
+        self._steps: list[_Step] = []
         self._outputs = [self._place(root) for root in roots]
 
     def run(self, environment: Environment) -> list[Value]:
         """The values of the roots."""
         values: list[Value] = []
-        for instruction in self._instructions:
-            values.append(instruction(values, environment))
+        append = values.append
+        modulus = self.algebra.modulus
+        for kind, call, left, right in self._steps:
+            if kind == _PRODUCT:
+                append(values[left] * values[right] % modulus)
+            elif kind == _SUM:
+                append((values[left] + values[right]) % modulus)
+            elif kind == _TWO:
+                append(call(values[left], values[right]))
+            elif kind == _ONE:
+                append(call(values[left]))
+            else:
+                append(call(values, environment))
         return [values[slot] for slot in self._outputs]
 
     def _place(self, node: Node) -> int:
@@ -92,15 +112,39 @@ class Tape:
         if found is not None:
             return found
         if isinstance(node, Fold | Cases):
-            instruction = self._lazy(node)
+            self._add(self._lazy(node))
         else:
             # A derivative is a name: what it is of has a value only for whoever knows it.
             parts = () if isinstance(node, Derivative) else node.args
             arguments = [self._place(argument) for argument in parts]
-            instruction = self._strict(node, arguments)
-        self._instructions.append(instruction)
-        slot = self._slots[node] = len(self._instructions) - 1
+            if isinstance(node, Apply):
+                self._call(node.head.evaluate, arguments)
+            else:
+                self._add(self._strict(node, arguments))
+        slot = self._slots[node] = len(self._steps) - 1
         return slot
+
+    def _add(self, instruction: Instruction) -> None:
+        self._steps.append((_ANY, instruction, 0, 0))
+
+    def _call(self, function: Callable[..., Value], arguments: list[int]) -> None:
+        algebra = self.algebra
+        bind = getattr(function, "bind", None)
+        first, *others = arguments
+        if bind is None and len(others) > 1:
+            self._add(lambda values, env: function(algebra, *[values[a] for a in arguments]))
+            return
+        operation = partial(function, algebra) if bind is None else bind(algebra)
+        if not others:
+            self._steps.append((_ONE, operation, first, 0))
+            return
+        kind = _TWO
+        if algebra.modulus:
+            kind = {"add": _SUM, "mul": _PRODUCT}.get(getattr(function, "method", ""), _TWO)
+        for other in others:
+            # From the left, as the operation itself takes many arguments.
+            self._steps.append((kind, operation, first, other))
+            first = len(self._steps) - 1
 
     def _strict(self, node: Node, arguments: list[int]) -> Instruction:
         algebra = self.algebra
@@ -112,9 +156,11 @@ class Tape:
             return lambda values, env: env.params[name]
         if isinstance(node, Signal):
             label, time = node.label, node.time
+            if len(time.terms) == 1 and time.terms[0][1] == 1:
+                # t - 1, the time of nearly every signal.
+                (letter, _), shift = time.terms[0], time.const
+                return lambda values, env: env.signal(label, env.indices[letter] + shift)
             return lambda values, env: env.signal(label, time.value(env.indices))
-        if isinstance(node, Apply):
-            return _call(node.head.evaluate, algebra, arguments)
         if isinstance(node, Power):
             exponent, matrix, (base,) = node.exponent, node.is_matrix_power, arguments
             return lambda values, env: integer_power(
@@ -160,24 +206,6 @@ class Tape:
             raise AssertionError("the last case has no condition")
 
         return choose
-
-
-def _call(function: Callable[..., Value], algebra: Algebra, arguments: list[int]) -> Instruction:
-    # Nearly all of the time goes into sums and products: their method, where there is one.
-    bind = getattr(function, "bind", None)
-    if len(arguments) == 1:
-        (one,) = arguments
-        if bind is not None:
-            unary = bind(algebra)
-            return lambda values, env: unary(values[one])
-        return lambda values, env: function(algebra, values[one])
-    if len(arguments) == 2:
-        left, right = arguments
-        if bind is not None:
-            binary = bind(algebra)
-            return lambda values, env: binary(values[left], values[right])
-        return lambda values, env: function(algebra, values[left], values[right])
-    return lambda values, env: function(algebra, *[values[a] for a in arguments])
 
 
 _RELATIONS: dict[str, Callable[[int, int], bool]] = {"=": eq, "≠": ne, "≥": ge, "<": lt}

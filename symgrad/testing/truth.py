@@ -120,9 +120,7 @@ class _Point:
             at_run = Environment(
                 self.inputs.params, self.forward.signal, {"T": self.horizon}, self.sizes
             )
-            weights = self.claim.weights(
-                self.horizon, lambda n: Tape([n], self.algebra).run(at_run)[0]
-            )
+            weights = self.claim.weights(self.horizon, self.algebra, at_run)
             objective = partial(_weighted, weights)
             entries = self._slopes(objective, wrt, when, ())
             return _shaped(entries, self._like(wrt, when))

@@ -162,8 +162,11 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
         # one modulo a prime of the claim's own, for a few T, which sees multiples of both.
         parts: list[tuple[Scope, int | None]] = []
         parts += [(scope, SECOND_PRIME if i % 2 else MERSENNE_61) for i in range(needed)]
-        heavy = is_heavy(claim, scope.horizons[-1])
-        parts.append((scope if heavy else _few(scope), None))
+        own = scope if is_heavy(claim, scope.horizons[-1]) else _few(scope)
+        if own == scope and needed > 1:
+            # It is one of the points.
+            parts.pop()
+        parts.append((own, None))
         for point, (part, prime) in enumerate(parts):
             found = _first_difference(claim, part, dict(sizes), point, prime=prime)
             if found == ():

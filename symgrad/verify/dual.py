@@ -86,16 +86,17 @@ class Dual(Algebra):
         tangent = None if pair.tangent is None else operation(pair.tangent)
         return Pair(operation(pair.value), tangent)
 
-    def _plus(self, left: Value | None, right: Value | None) -> Value | None:
-        if left is None or right is None:
-            return right if left is None else left
-        return self.base.add(left, right)
-
     def add(self, left: Value, right: Value) -> Value:
-        value = self.base.add(left.value, right.value)
-        if left.shape != right.shape:
+        plus = self.base.add
+        one, other = left.value, right.value
+        # Plain numbers are all of one shape.
+        array = isinstance(one, np.ndarray) or isinstance(other, np.ndarray)
+        if array and left.shape != right.shape:
             left, right = self._widen(left, right)
-        return Pair(value, self._plus(left.tangent, right.tangent))
+        first, second = left.tangent, right.tangent
+        if first is None or second is None:
+            return Pair(plus(one, other), second if first is None else first)
+        return Pair(plus(one, other), plus(first, second))
 
     def _widen(self, left: Pair, right: Pair) -> tuple[Pair, Pair]:
         """Broadcast both tangents to the shape of the sum, so that they add entry by entry."""
@@ -113,9 +114,14 @@ class Dual(Algebra):
         return self._linear(self.base.neg, value)
 
     def _bilinear(self, operation: Callable[[Value, Value], Value], a: Pair, b: Pair) -> Pair:
-        first = None if a.tangent is None else operation(a.tangent, b.value)
-        second = None if b.tangent is None else operation(a.value, b.tangent)
-        return Pair(operation(a.value, b.value), self._plus(first, second))
+        one, other = a.value, b.value
+        if a.tangent is None:
+            second = None if b.tangent is None else operation(one, b.tangent)
+            return Pair(operation(one, other), second)
+        first = operation(a.tangent, other)
+        if b.tangent is not None:
+            first = self.base.add(first, operation(one, b.tangent))
+        return Pair(operation(one, other), first)
 
     def mul(self, left: Value, right: Value) -> Value:
         return self._bilinear(self.base.mul, left, right)

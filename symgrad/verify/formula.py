@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from symgrad.lang.algebra import Algebra, Value
 from symgrad.lang.nodes import Derivative, Name, Node, Param, Signal
 from symgrad.lang.program import Inputs, Program, Runner, Trace
 from symgrad.lang.tape import Environment, Tape
-from symgrad.verify.claims import Session
 from symgrad.verify.forward import Forward
-from symgrad.verify.sampling import Sampler
+from symgrad.verify.sampling import Sampler, Session, Weights
 from symgrad.verify.times import Times, choices
-
-#: dL as weights on signals, from T and a function that evaluates formulas on the run.
-Weights = Callable[[int, Callable[[Node], Value]], dict[tuple[str, int], Value]]
 
 
 @dataclass(frozen=True)
@@ -130,18 +126,14 @@ class FormulaSession:
         if isinstance(of, Name):
             if self.claim.weights is None:
                 raise KeyError(f"{of!r} is not declared as an objective")
-            weights = self.claim.weights(horizon, self._reader(horizon))
+            run = self._run(horizon).environment(T=horizon)
+            weights = self.claim.weights(horizon, self.algebra, run)
             return self.forward.gradient(weights, wrt, when, self.claim.penalty)
         assert isinstance(of, Signal)
         kind = node.kind
         assert kind in ("total", "immediate", "restricted")
         at = (of.label, of.time.value(env.indices))
         return self.forward.jacobian(at, wrt, when, kind, node.along)
-
-    def _reader(self, horizon: int) -> Callable[[Node], Value]:
-        trace = self._run(horizon)
-        env = Environment(self.inputs.params, trace.signal, {"T": horizon}, self.inputs.sizes)
-        return lambda node: Tape([node], self.algebra).run(env)[0]
 
 
 __all__ = ["FormulaClaim", "FormulaSession", "Weights"]

@@ -6,7 +6,7 @@ proved or derived is used to reproduce a refutation; the other side is the formu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Protocol, runtime_checkable
@@ -23,9 +23,8 @@ from symgrad.lang.program import (
     at_last_step,
     before_last_step,
 )
-from symgrad.lang.tape import Tape
 from symgrad.verify.numpy_text import Names, Printer, Unprintable, number
-from symgrad.verify.sampling import Sampler
+from symgrad.verify.sampling import Sampler, Weights
 from symgrad.verify.verdict import Witness
 
 _SLOPE = """def slope(f, key, like):  # by the complex step, entry by entry down the columns
@@ -48,7 +47,7 @@ class FormulaLike(Protocol):
     left: Node
     right: Node
     given: Mapping[str, Node]
-    weights: Callable[[int, Callable[[Node], Value]], dict[tuple[str, int], Value]] | None
+    weights: Weights | None
     backward: Program | None
     penalty: Node | None
     imposed: tuple[tuple[Param, Node], ...]
@@ -242,7 +241,7 @@ class _Text(Printer):
             lambda s: algebra.const(self.point.get(s, Fraction(0))), self.sizes, scalar=self.scalar
         ).inputs(self.claim.program, self.claim.given)
         env = Runner(self.claim.program, algebra).run(numbers, self.horizon).environment()
-        found = self.claim.weights(self.horizon, lambda node: Tape([node], algebra).run(env)[0])
+        found = self.claim.weights(self.horizon, algebra, env)
         rows = [
             f'("{self.names.of("signal", label)}", {time}): {_floats(value)}'
             for (label, time), value in found.items()

@@ -16,12 +16,16 @@ import numpy as np
 from symgrad.lang.algebra import Algebra, PrimeField, Value
 from symgrad.lang.nodes import SCALAR, Node, Shape
 from symgrad.lang.program import Inputs, Program
+from symgrad.lang.tape import Environment
 
 #: One number from a label: ``w`` or ``W[0,1]`` for a parameter, ``x@3`` for a signal at 3.
 Source = Callable[[str], Value]
 
 #: Both sides at horizon T, a list of values each (one per value of the free times).
 Session = Callable[[int], tuple[list[Value], list[Value]]]
+
+#: dL as weights on signals, from T and where formulas have a value on the run.
+Weights = Callable[[int, Algebra, Environment], dict[tuple[str, int], Value]]
 
 
 def digest(seed: int, label: str) -> int:

@@ -182,8 +182,7 @@ class GradientClaim:
             if horizon not in traces:
                 traces[horizon] = runner.run(forward.inputs, horizon)
             trace = traces[horizon]
-            read = trace.environment()
-            weight = weights(horizon, lambda node: Tape([node], algebra).run(read)[0])
+            weight = weights(horizon, algebra, trace.environment())
             whens = list(_whens(self.wrt, horizon))
             left = [forward.gradient(weight, self.wrt, when) for when in whens]
             return left, [_result(trace, algebra, self.wrt, when) for when in whens]
