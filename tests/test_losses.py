@@ -14,11 +14,10 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from symgrad.adjoint import backward, final, loss, summed
+from symgrad import CATALOGUE, backward, final, loss, summed
 from symgrad.adjoint.objective import Objective
 from symgrad.cell import Cell, input_signal, param, signal, sizes
 from symgrad.cell.losses import LOSSES, with_loss, with_readout
-from symgrad.cells import CATALOGUE
 from symgrad.closed import expanded_form
 from symgrad.closed.sums import loss_expanded, summed_expanded
 from symgrad.derivation import verdict_of

@@ -27,7 +27,7 @@ from symgrad.lang.nodes import (
     sum_over,
 )
 from symgrad.lang.program import Equation, Program, Sweep, at_last_step, before_last_step
-from symgrad.lang.tape import Environment, Tape
+from symgrad.lang.tape import Environment, tape_of
 from symgrad.ops.parts import is_zero
 from symgrad.verify.axioms import Entry
 from symgrad.verify.formula import Weights
@@ -43,7 +43,7 @@ def objective_weights(objective: Objective) -> Weights:
 
     def weights(horizon: int, algebra: Algebra, env: Environment) -> dict[tuple[str, int], Value]:
         first = horizon if objective.when == "final" else 1
-        tape = Tape([seed], algebra)
+        tape = tape_of([seed], algebra)
         found = {}
         for time in range(max(first, 0), horizon + 1):
             env.indices["t"] = time

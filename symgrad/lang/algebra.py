@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import mpmath
@@ -34,6 +35,11 @@ class Algebra:
 
     #: Functions the algebra evaluates itself, by primitive name.
     direct: Mapping[str, Callable[[Value], Value]] = {}
+
+    @cached_property
+    def tapes(self) -> dict[Any, Any]:
+        """Tapes of this algebra by their roots; see ``tape.tape_of``."""
+        return {}
 
     def const(self, value: Fraction) -> Value:
         return value

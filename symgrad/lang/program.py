@@ -14,8 +14,9 @@ from functools import lru_cache
 from typing import Literal
 
 from symgrad.lang.algebra import Algebra, Value
+from symgrad.lang.environment import Sums
 from symgrad.lang.nodes import Iverson, Node, Param, Signal, const, full, transform
-from symgrad.lang.tape import Environment, Tape
+from symgrad.lang.tape import Environment, tape_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,16 @@ class Inputs:
 
 @dataclass
 class Trace:
-    """Every value of a run: signals by (label, time), accumulated sums by name."""
+    """Every value of a run: signals by (label, time), accumulated sums by name.
+
+    ``sums``: what is known of the sums of formulas over this run.
+    """
 
     inputs: Inputs
     horizon: int
     values: dict[tuple[str, int], Value]
     totals: dict[str, Value]
+    sums: Sums = field(default_factory=dict)
 
     def signal(self, label: str, time: int) -> Value:
         """A computed value, an initial state or a given signal."""
@@ -152,8 +157,8 @@ class _CompiledSweep:
         else:
             self.generic = self._tape(before_last_step)
             self.last = self._tape(at_last_step)
-            self.start = Tape([before_last_step(e.value) for e in sweep.at_start], algebra)
-            self.start_last = Tape([at_last_step(e.value) for e in sweep.at_start], algebra)
+            self.start = tape_of([before_last_step(e.value) for e in sweep.at_start], algebra)
+            self.start_last = tape_of([at_last_step(e.value) for e in sweep.at_start], algebra)
 
     def _tape(self, version: Callable[[Node], Node]) -> _StepTape:
         return _StepTape(self.sweep, self.algebra, version)
@@ -174,9 +179,9 @@ class _CompiledSweep:
         for accumulator in self.sweep.accumulators:
             name, shape = accumulator.name, accumulator.term.shape
             if name not in trace.totals:
-                trace.totals[name] = Tape([full("zeros", shape)], self.algebra).run(env)[0]
+                trace.totals[name] = tape_of([full("zeros", shape)], self.algebra).run(env)[0]
             if accumulator.start is not None:
-                start = Tape([accumulator.start], self.algebra).run(env)[0]
+                start = tape_of([accumulator.start], self.algebra).run(env)[0]
                 trace.totals[name] = self.algebra.add(start, trace.totals[name])
 
 
@@ -213,7 +218,7 @@ class _StepTape:
         self.algebra = algebra
         self.labels = [equation.target.label for equation in sweep.equations]
         self.names = [accumulator.name for accumulator in sweep.accumulators]
-        self.tape = Tape(_step_roots(sweep, version), algebra)
+        self.tape = tape_of(_step_roots(sweep, version), algebra)
 
     def run(self, trace: Trace, env: Environment, time: int) -> None:
         results = self.tape.run(env)

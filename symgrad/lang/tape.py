@@ -8,16 +8,16 @@ product for k + 1, so the expanded form of a gradient is evaluated in time linea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import partial
 from operator import eq, ge, lt, ne
 
 from symgrad.lang.affine import Affine
 from symgrad.lang.algebra import Algebra, Value, is_array
+from symgrad.lang.environment import Environment as Environment
+from symgrad.lang.folds import FoldRunner
 from symgrad.lang.nodes import (
-    SCALAR,
     Apply,
     Block,
     Cases,
@@ -32,42 +32,10 @@ from symgrad.lang.nodes import (
     Node,
     Param,
     Power,
-    Shape,
     Signal,
     Slice,
     index_value,
 )
-
-
-def _no_name(node: Node) -> Value:
-    raise KeyError(f"no value for {node!r}")
-
-
-@dataclass
-class Environment:
-    """What the names in a formula stand for.
-
-    Attributes:
-        params: value of each parameter by name.
-        signal: value of a signal or an adjoint, from its label and its time.
-        indices: value of T, t, k and other free indices.
-        sizes: value of n, m and other sizes (not needed in the scalar reading).
-        named: value of a ``Name`` or a ``Derivative`` that stands in the formula.
-    """
-
-    params: Mapping[str, Value]
-    signal: Callable[[str, int], Value]
-    indices: dict[str, int]
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    named: Callable[[Node], Value] = _no_name
-
-    def number(self, form: Affine) -> int:
-        """The value of an affine form in times, indices and sizes."""
-        return form.value({**self.sizes, **self.indices})
-
-    def shape(self, shape: Shape) -> tuple[int, int]:
-        return (shape[0].value(self.sizes), shape[1].value(self.sizes))
-
 
 Instruction = Callable[[list[Value], Environment], Value]
 
@@ -193,7 +161,7 @@ class Tape:
 
     def _lazy(self, node: Fold | Cases) -> Instruction:
         if isinstance(node, Fold):
-            runner = _FoldRunner(node, self.algebra)
+            runner = FoldRunner(node, self.algebra, Tape([node.body], self.algebra).run)
             return lambda values, env: runner.run(env)
         algebra = self.algebra
         branches = [Tape([value], algebra) for value in node.values]
@@ -264,118 +232,13 @@ def full_value(algebra: Algebra, kind: str, shape: tuple[int, int]) -> Value:
     return algebra.filled(*shape, Fraction(1 if kind == "ones" else 0))
 
 
-class _FoldRunner:
-    """Runs a Σ or a Π; continues products from the neighbouring range where it can."""
-
-    def __init__(self, node: Fold, algebra: Algebra) -> None:
-        self.node = node
-        self.algebra = algebra
-        self.tape = Tape([node.body], algebra)
-        self.scalar = node.shape == SCALAR
-        # The body depends on no other bound index: its products can be continued.
-        self.reusable = not _bound_indices(node.body) - {node.index}
-        self._known: dict[tuple[int, int], Value] = {}
-        self._owner: tuple[Environment, tuple[tuple[str, int], ...]] | None = None
-
-    def run(self, env: Environment) -> Value:
-        node = self.node
-        lower, upper = node.lower.value(env.indices), node.upper.value(env.indices)
-        if upper < lower:
-            return self._empty(env)
-        if node.kind == "sum":
-            return self._sum(env, lower, upper)
-        if not self.reusable:
-            return self._product(env, lower, upper)
-        free = tuple(sorted((n, v) for n, v in env.indices.items() if not n.startswith("#")))
-        if self._owner is None or self._owner[0] is not env or self._owner[1] != free:
-            self._owner, self._known = (env, free), {}
-        known = self._known
-        if (lower, upper) not in known:
-            if (lower + 1, upper) in known:
-                value = self._times(known[lower + 1, upper], self._body(env, lower))
-            elif (lower, upper - 1) in known:
-                value = self._times(self._body(env, upper), known[lower, upper - 1])
-            else:
-                value = self._product(env, lower, upper)
-            known[lower, upper] = value
-        return known[lower, upper]
-
-    def _empty(self, env: Environment) -> Value:
-        if self.node.kind == "sum":
-            if self.scalar:
-                return self.algebra.const(Fraction(0))
-            return self.algebra.zeros(*env.shape(self.node.shape))
-        if self.scalar:
-            return self.algebra.const(Fraction(1))
-        rows, columns = env.shape(self.node.shape)
-        if rows == columns:
-            return self.algebra.eye(rows)
-        return self.algebra.filled(rows, columns, Fraction(1))
-
-    def _body(self, env: Environment, position: int) -> Value:
-        before = env.indices.get(self.node.index)
-        env.indices[self.node.index] = position
-        try:
-            return self.tape.run(env)[0]
-        finally:
-            if before is None:
-                del env.indices[self.node.index]
-            else:
-                env.indices[self.node.index] = before
-
-    def _sum(self, env: Environment, lower: int, upper: int) -> Value:
-        # Downwards: the products inside then grow by one factor at a time.
-        total = self._body(env, upper)
-        for position in range(upper - 1, lower - 1, -1):
-            total = self.algebra.add(total, self._body(env, position))
-        return total
-
-    def _product(self, env: Environment, lower: int, upper: int) -> Value:
-        result = self._body(env, lower)
-        for position in range(lower + 1, upper + 1):
-            result = self._times(self._body(env, position), result)
-        return result
-
-    def _times(self, later: Value, earlier: Value) -> Value:
-        rows, columns = self.node.shape
-        if self.scalar or rows != columns:
-            return self.algebra.mul(later, earlier)
-        return self.algebra.matmul(later, earlier)
-
-
-def _bound_indices(node: Node) -> set[str]:
-    """Names of canonical bound indices that occur free in the formula."""
-    names: set[str] = set()
-    seen: set[Node] = set()
-
-    def visit(item: Node) -> None:
-        if item in seen:
-            return
-        seen.add(item)
-        forms: list[Affine] = []
-        if isinstance(item, Signal):
-            forms = [item.time]
-        elif isinstance(item, IndexValue | Iverson):
-            forms = [item.form]
-        elif isinstance(item, Power):
-            forms = [item.exponent]
-        elif isinstance(item, Fold):
-            forms = [item.lower, item.upper]
-        elif isinstance(item, Name) and item.time is not None:
-            forms = [item.time]
-        elif isinstance(item, Cases):
-            names.update(n for n in item.condition_names if n.startswith("#"))
-        for form in forms:
-            names.update(n for n in form.names if n.startswith("#"))
-        if isinstance(item, Fold):
-            inner = _bound_indices(item.body) - {item.index}
-            names.update(inner)
-            return
-        for argument in item.args:
-            visit(argument)
-
-    visit(node)
-    return names
+def tape_of(roots: Iterable[Node], algebra: Algebra) -> Tape:
+    """The tape of some formulas, made once for an algebra and kept with it."""
+    key = tuple(roots)
+    found = algebra.tapes.get(key)
+    if found is None:
+        found = algebra.tapes[key] = Tape(key, algebra)
+    return found
 
 
 def evaluate(node: Node, algebra: Algebra, environment: Environment) -> Value:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -209,3 +209,11 @@ class Dual(Algebra):
         if pair.tangent is None:
             return self.base.mul(pair.value, self.base.const(Fraction(0)))
         return pair.tangent
+
+
+def dual_of(algebra: Algebra) -> Dual:
+    """The dual numbers over an algebra, made once and kept with it, and their tapes with them."""
+    found = algebra.tapes.get(Dual)
+    if found is None:
+        found = algebra.tapes[Dual] = Dual(algebra)
+    return cast(Dual, found)

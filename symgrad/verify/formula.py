@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from symgrad.lang.algebra import Algebra, Value
 from symgrad.lang.nodes import Derivative, Name, Node, Param, Signal
 from symgrad.lang.program import Inputs, Program, Runner, Trace
-from symgrad.lang.tape import Environment, Tape
+from symgrad.lang.tape import Environment, tape_of
 from symgrad.verify.forward import Forward
 from symgrad.verify.sampling import Sampler, Session, Weights
 from symgrad.verify.times import Times, choices
@@ -45,7 +45,7 @@ class FormulaClaim:
         inputs = sampler.inputs(self.program, self.given)
         for target, value in self.imposed:
             env = Environment(inputs.params, inputs.signals, {})
-            fixed = {**inputs.params, target.name: Tape([value], algebra).run(env)[0]}
+            fixed = {**inputs.params, target.name: tape_of([value], algebra).run(env)[0]}
             inputs = replace(inputs, params=fixed)
         forward = Forward(self.program, algebra, inputs)
         session = FormulaSession(self, algebra, inputs, forward)
@@ -87,7 +87,7 @@ class FormulaSession:
         self.inputs = inputs
         self.forward = forward
         self.runner = Runner(claim.backward or claim.program, algebra)
-        self.tape = Tape([claim.left, claim.right], algebra)
+        self.tape = tape_of([claim.left, claim.right], algebra)
         self.traces: dict[int, Trace] = {}
 
     def at(self, horizon: int) -> tuple[list[Value], list[Value]]:
@@ -101,6 +101,7 @@ class FormulaSession:
         env = Environment(
             self.inputs.params, trace.signal, {"T": horizon, **indices}, self.inputs.sizes
         )
+        env.sums = trace.sums
         env.named = lambda node: self._named(node, env, horizon)
         left, right = self.tape.run(env)
         return left, right

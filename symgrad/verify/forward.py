@@ -17,8 +17,8 @@ import numpy as np
 from symgrad.lang.algebra import Algebra, Value, is_array
 from symgrad.lang.nodes import Node, Param, Signal
 from symgrad.lang.program import Inputs, Program
-from symgrad.lang.tape import Environment, Tape
-from symgrad.verify.dual import Calls, Dual, Pair
+from symgrad.lang.tape import Environment, tape_of
+from symgrad.verify.dual import Calls, Dual, Pair, dual_of
 
 Kind = Literal["total", "immediate", "restricted"]
 
@@ -47,14 +47,14 @@ class Forward:
         self.program = program
         self.algebra = algebra
         self.inputs = inputs
-        self.dual = Dual(algebra, entries)
+        self.dual = Dual(algebra, entries) if entries else dual_of(algebra)
         # For derivatives with respect to parameters over a window of time that does not
         # begin at 0: the tangents that the states bring along.
         self.initial_tangents = dict(initial_tangents or {})
         (sweep, *_) = program.sweeps
         self.targets = [equation.target for equation in sweep.equations]
         # One tape per equation: a tangent may enter at any signal on the way.
-        self.tapes = [Tape([equation.value], self.dual) for equation in sweep.equations]
+        self.tapes = [tape_of([equation.value], self.dual) for equation in sweep.equations]
         self._runs: dict[tuple[Source, Kind, tuple[str, ...]], _Tangents] = {}
 
     def tangents(
@@ -108,7 +108,7 @@ class Forward:
                 total = self.algebra.add(total, self.algebra.total(part))
             if penalty is not None and wrt_time is None:
                 env = Environment(tangents.params, self._no_signal, {}, self.inputs.sizes)
-                slope = self.dual.tangent(Tape([penalty], self.dual).run(env)[0])
+                slope = self.dual.tangent(tape_of([penalty], self.dual).run(env)[0])
                 total = self.algebra.add(total, slope)
             return total
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 
 from symgrad.lang.algebra import Rationals
 from symgrad.lang.nodes import Derivative, Node, walk
+from symgrad.verify.known_values import ExactValues
 from symgrad.verify.sampling import Claim
 from symgrad.verify.verdict import Witness
-from symgrad.verify.witness import ExactValues, Point, find_exactly
+from symgrad.verify.witness import Point, find_exactly
 
 
 class ExactWithKinks(Rationals):

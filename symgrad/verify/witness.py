@@ -17,10 +17,10 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from symgrad.errors import OutsideDomain
-from symgrad.lang.algebra import Algebra, Multiprecision, Rationals, Value, is_array
+from symgrad.lang.algebra import Algebra, Rationals, Value, is_array
 from symgrad.lang.program import Program, Runner
 from symgrad.lang.tape import Environment, Tape
+from symgrad.verify.known_values import AwayFromKinks, ExactValues
 from symgrad.verify.sampling import Claim, Sampler, digest, simple_fraction
 from symgrad.verify.times import choices
 from symgrad.verify.verdict import Witness
@@ -35,55 +35,6 @@ _SIMPLEST = (Fraction(1), Fraction(-1), Fraction(2), Fraction(1, 2))
 Point = dict[str, Fraction]
 #: Both values of every entry of every pair, with the positions of pair and entry.
 Entries = list[tuple[int, tuple[int, int] | None, Any, Any]]
-
-
-class NotExact(ArithmeticError):
-    """A function at an argument where its value is no fraction that is known."""
-
-
-class ExactValues(Rationals):
-    """Fractions; exp and log, and what is made of them, only where they are rational."""
-
-    def exp(self, value: Value) -> Value:
-        return self.map(lambda x: _known(x, 0, Fraction(1)), value)
-
-    def log(self, value: Value) -> Value:
-        return self.map(lambda x: _known(x, 1, Fraction(0)), value)
-
-    def sqrt(self, value: Value) -> Value:
-        return self.map(lambda x: _known(x, 1, Fraction(1)), value)
-
-    def step(self, value: Value, at_zero: Fraction | None) -> Value:
-        return super().step(away_from_kinks(value), at_zero)
-
-    def positive_part(self, value: Value, at_zero: Fraction | None) -> Value:
-        return super().positive_part(away_from_kinks(value), at_zero)
-
-    def opaque(self, name: str, order: int, value: Value) -> Value:
-        raise NotExact(f"{name} is not known")
-
-
-class AwayFromKinks(Multiprecision):
-    """mpmath numbers; a kink is no place for a witness, whatever the convention there."""
-
-    def step(self, value: Value, at_zero: Fraction | None) -> Value:
-        return super().step(away_from_kinks(value), at_zero)
-
-    def positive_part(self, value: Value, at_zero: Fraction | None) -> Value:
-        return super().positive_part(away_from_kinks(value), at_zero)
-
-
-def _known(argument: Fraction, at: int, value: Fraction) -> Fraction:
-    if argument != at:
-        raise NotExact(f"the value at {argument} is no fraction")
-    return value
-
-
-def away_from_kinks(value: Value) -> Value:
-    """The value, if no entry of it is 0."""
-    if np.any(np.asarray(value, dtype=object) == 0):
-        raise OutsideDomain("a function with a kink is asked exactly there")
-    return value
 
 
 def find(
@@ -149,6 +100,13 @@ class _Search:
     scalar: bool
     fractions: Algebra = field(default_factory=ExactValues)
     evaluations: int = field(default=0)
+    decimals: dict[int, Algebra] = field(default_factory=dict)
+
+    def _decimals(self, digits: int) -> Algebra:
+        """Numbers with so many digits: one algebra for all points, whose tapes are kept."""
+        if digits not in self.decimals:
+            self.decimals[digits] = AwayFromKinks(digits)
+        return self.decimals[digits]
 
     # ---- a first point ----
 
@@ -162,7 +120,7 @@ class _Search:
             source = _Recorder(used, partial(simple_fraction, seed))
             before: Entries | None = None
             for digits in _DIGITS:
-                now = self._entries(AwayFromKinks(digits), source)
+                now = self._entries(self._decimals(digits), source)
                 if now is None:
                     break
                 met += before is None
@@ -232,10 +190,10 @@ class _Search:
         def source(label: str) -> Fraction:
             return point.get(label, Fraction(0))
 
-        before = self._entries(AwayFromKinks(digits // 2), source)
+        before = self._entries(self._decimals(digits // 2), source)
         if before is None or not any(a != b for i, _, a, b in before if i == pair):
             return None
-        now = self._entries(AwayFromKinks(digits), source)
+        now = self._entries(self._decimals(digits), source)
         if now is None:
             return None
         found = _gap(before, now, digits // 2, only=pair)
