@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import sympy
@@ -130,6 +131,7 @@ def elementary_form(cell: Cell, of: Signal | str, wrt: Node | str | None, kind: 
     return replace(form, stable=with_inputs(general.right, values))
 
 
+@lru_cache(maxsize=64)
 def _form(problem: _Problem) -> Form:
     state = problem.linear.state
     left = state.at(T) if problem.wrt is None else derivative("total", state.at(T), problem.wrt)

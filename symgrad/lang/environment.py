@@ -9,8 +9,9 @@ from symgrad.lang.affine import Affine
 from symgrad.lang.algebra import Value
 from symgrad.lang.nodes import Node, Shape
 
-#: The range and the value of a sum, by the sum and the values of the indices free in it.
-Sums = dict[tuple[Node, tuple[int, ...]], tuple[int, int, Value]]
+#: The range and the value of a sum, by the sum and the values of the indices free in it; a
+#: factor of a product, by the product and where it stands.
+Kept = dict[tuple[Node, tuple[int, ...]], Value]
 
 
 def _no_name(node: Node) -> Value:
@@ -27,7 +28,7 @@ class Environment:
         indices: value of T, t, k and other free indices.
         sizes: value of n, m and other sizes (not needed in the scalar reading).
         named: value of a ``Name`` or a ``Derivative`` that stands in the formula.
-        sums: what is known of sums over a run, kept by whoever asks for many T of it.
+        kept: parts of sums and products over a run, for whoever asks for many T of it.
     """
 
     params: Mapping[str, Value]
@@ -35,7 +36,7 @@ class Environment:
     indices: dict[str, int]
     sizes: Mapping[str, int] = field(default_factory=dict)
     named: Callable[[Node], Value] = _no_name
-    sums: Sums | None = None
+    kept: Kept | None = None
 
     def number(self, form: Affine) -> int:
         """The value of an affine form in times, indices and sizes."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from symgrad.lang.affine import Affine
 from symgrad.lang.algebra import Algebra, Value
-from symgrad.lang.environment import Environment, Sums
+from symgrad.lang.environment import Environment, Kept
 from symgrad.lang.nodes import (
     SCALAR,
     Cases,
@@ -39,7 +39,7 @@ class FoldRunner:
         inside = _indices(node.body) - {node.index}
         # The body depends on no other bound index: its products can be continued.
         self.reusable = not any(name.startswith("#") for name in inside)
-        # Nor on T: the sum up to T is continued from the one up to T - 1.
+        # Nor on T: over one run, the sum up to T is continued from the one up to T - 1.
         self.lasting = "T" not in inside and not any(
             isinstance(item, Name | Derivative) for item in walk(node.body)
         )
@@ -62,9 +62,9 @@ class FoldRunner:
         known = self._known
         if (lower, upper) not in known:
             if (lower + 1, upper) in known:
-                value = self._times(known[lower + 1, upper], self._body(env, lower))
+                value = self._times(known[lower + 1, upper], self._factor(env, lower))
             elif (lower, upper - 1) in known:
-                value = self._times(self._body(env, upper), known[lower, upper - 1])
+                value = self._times(self._factor(env, upper), known[lower, upper - 1])
             else:
                 value = self._product(env, lower, upper)
             known[lower, upper] = value
@@ -94,30 +94,39 @@ class FoldRunner:
                 env.indices[self.node.index] = before
 
     def _sum(self, env: Environment, lower: int, upper: int) -> Value:
-        if self.lasting and env.sums is not None:
-            return self._continued(env, env.sums, lower, upper)
+        if self.lasting and env.kept is not None:
+            return self._continued(env, env.kept, lower, upper)
         # Downwards: the products inside then grow by one factor at a time.
         total = self._body(env, upper)
         for position in range(upper - 1, lower - 1, -1):
             total = self.algebra.add(total, self._body(env, position))
         return total
 
-    def _continued(self, env: Environment, sums: Sums, lower: int, upper: int) -> Value:
+    def _continued(self, env: Environment, kept: Kept, lower: int, upper: int) -> Value:
         key = (self.node, tuple(env.indices[name] for name in self.free))
-        first, last, total = sums.get(key, (lower, lower - 1, None))
+        first, last, total = kept.get(key, (lower, lower - 1, None))
         if first != lower or last > upper:
             last, total = lower - 1, None
         for position in range(last + 1, upper + 1):
             term = self._body(env, position)
             total = term if total is None else self.algebra.add(total, term)
-        sums[key] = (lower, upper, total)
+        kept[key] = (lower, upper, total)
         return total
 
     def _product(self, env: Environment, lower: int, upper: int) -> Value:
-        result = self._body(env, lower)
+        result = self._factor(env, lower)
         for position in range(lower + 1, upper + 1):
-            result = self._times(self._body(env, position), result)
+            result = self._times(self._factor(env, position), result)
         return result
+
+    def _factor(self, env: Environment, position: int) -> Value:
+        """A factor of a product; over one run it is the same for every T and every range."""
+        if env.kept is None or self.free or not self.lasting:
+            return self._body(env, position)
+        key = (self.node, (position,))
+        if key not in env.kept:
+            env.kept[key] = self._body(env, position)
+        return env.kept[key]
 
     def _times(self, later: Value, earlier: Value) -> Value:
         rows, columns = self.node.shape

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from symgrad.lang.algebra import Algebra, Value
-from symgrad.lang.environment import Sums
+from symgrad.lang.environment import Kept
 from symgrad.lang.nodes import Iverson, Node, Param, Signal, const, full, transform
 from symgrad.lang.tape import Environment, tape_of
 
@@ -103,14 +103,14 @@ class Inputs:
 class Trace:
     """Every value of a run: signals by (label, time), accumulated sums by name.
 
-    ``sums``: what is known of the sums of formulas over this run.
+    ``kept``: parts of sums and products of formulas over this run.
     """
 
     inputs: Inputs
     horizon: int
     values: dict[tuple[str, int], Value]
     totals: dict[str, Value]
-    sums: Sums = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
 
     def signal(self, label: str, time: int) -> Value:
         """A computed value, an initial state or a given signal."""

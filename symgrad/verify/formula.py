@@ -101,7 +101,7 @@ class FormulaSession:
         env = Environment(
             self.inputs.params, trace.signal, {"T": horizon, **indices}, self.inputs.sizes
         )
-        env.sums = trace.sums
+        env.kept = trace.kept
         env.named = lambda node: self._named(node, env, horizon)
         left, right = self.tape.run(env)
         return left, right
