@@ -358,6 +358,7 @@ def test_numbers_and_sizes_are_read() -> None:
     assert read_sizes("scalar") == "scalar"
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
 def test_a_sweep_that_ended_early_is_continued(how: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"

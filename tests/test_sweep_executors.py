@@ -265,6 +265,7 @@ def started(folder: Path, call: str) -> tuple[subprocess.Popen[str], int]:
     return process, int(noted.read_text(encoding="utf-8"))
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_sweep_leaves_no_process(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     call = f"sweep([task], {str(out)!r}, run=sweep_runs.slowly, limit=10**6)"
