@@ -202,6 +202,13 @@ class Dual(Algebra):
         if all(pair.tangent is None for row in rows for pair in row):
             return Pair(value)
         tangents = [[self.tangent(pair) for pair in row] for row in rows]
+        stacked = [t for row in tangents for t in row if np.ndim(t) > 2]
+        if stacked:
+            # Zeros among tangents in many directions.
+            many = stacked[0].shape[:-2]
+            tangents = [
+                [np.broadcast_to(t, many + np.shape(t)[-2:]) for t in row] for row in tangents
+            ]
         return Pair(value, self.base.blocks(tangents))
 
     def tangent(self, pair: Pair) -> Value:

@@ -25,11 +25,15 @@ Kind = Literal["total", "immediate", "restricted"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a tangent enters: a parameter (time None), or a signal at a time."""
+    """Where a tangent enters: a parameter (time None), or a signal at a time.
+
+    ``every``: in an array a direction for each of its entries, column after column; tangents are
+    then stacked, one direction above the other, in an axis before rows and columns.
+    """
 
     label: str
     time: int | None
-    entry: tuple[int, int] | None  # None in the scalar reading
+    every: bool
 
 
 class Forward:
@@ -75,16 +79,9 @@ class Forward:
     ) -> Value:
         """The derivative of a signal at a time; columns run over the entries of ``wrt``."""
         label = wrt.label if isinstance(wrt, Signal) else _param_name(wrt)
-        if not is_array(self._value_of(label, wrt_time)):
-            tangents = self.tangents(Source(label, wrt_time, None), kind, along)
-            return tangents.at(*of)
-        rows, columns = self._value_of(label, wrt_time).shape[-2:]
-        found = [
-            self.tangents(Source(label, wrt_time, (r, c)), kind, along).at(*of)
-            for c in range(columns)
-            for r in range(rows)
-        ]
-        return np.concatenate(found, axis=-1)
+        every = is_array(self.value_of(label, wrt_time))
+        found = self.tangents(Source(label, wrt_time, every=every), kind, along).at(*of)
+        return np.concatenate(list(found), axis=-1) if every else found
 
     def gradient(
         self,
@@ -98,29 +95,25 @@ class Forward:
         ``penalty``: a formula in the parameters alone whose derivative is added.
         """
         label = wrt.label if isinstance(wrt, Signal) else _param_name(wrt)
-        value = self._value_of(label, wrt_time)
-
-        def directional(entry: tuple[int, int] | None) -> Value:
-            tangents = self.tangents(Source(label, wrt_time, entry))
-            total = self.algebra.const(Fraction(0))
-            for (name, time), weight in weights.items():
-                part = self.algebra.mul(weight, tangents.at(name, time))
-                total = self.algebra.add(total, self.algebra.total(part))
-            if penalty is not None and wrt_time is None:
-                env = Environment(tangents.params, self._no_signal, {}, self.inputs.sizes)
-                slope = self.dual.tangent(tape_of([penalty], self.dual).run(env)[0])
-                total = self.algebra.add(total, slope)
-            return total
-
+        value = self.value_of(label, wrt_time)
+        tangents = self.tangents(Source(label, wrt_time, every=is_array(value)))
+        total = self.algebra.const(Fraction(0))
+        for (name, time), weight in weights.items():
+            part = self.algebra.mul(weight, tangents.at(name, time))
+            total = self.algebra.add(total, self.algebra.total(part))
+        if penalty is not None and wrt_time is None:
+            env = Environment(tangents.params, self._no_signal, {}, self.inputs.sizes)
+            slope = tangents.of(tape_of([penalty], self.dual).run(env)[0])
+            total = self.algebra.add(total, slope)
         if not is_array(value):
-            return directional(None)
-        result = self.algebra.zeros(*value.shape[-2:])
-        for r, c in np.ndindex(*value.shape[-2:]):
-            entry = directional((r, c))
-            result[r, c] = entry[0, 0] if is_array(entry) else entry
+            return total
+        rows, columns = value.shape[-2:]
+        result = self.algebra.zeros(rows, columns)
+        for c, r in np.ndindex(columns, rows):
+            result[r, c] = total[c * rows + r, 0, 0] if is_array(total) else total
         return result
 
-    def _value_of(self, label: str, time: int | None) -> Value:
+    def value_of(self, label: str, time: int | None) -> Value:
         if time is None:
             return self.inputs.params[label]
         if time == 0 and label in self.inputs.initial:
@@ -136,12 +129,15 @@ class Forward:
     def _no_signal(label: str, time: int) -> Value:
         raise KeyError(f"{label} at {time} in what depends on parameters alone")
 
-    def unit(self, like: Value, entry: tuple[int, int] | None) -> Value:
-        if entry is None:
+    def unit(self, like: Value, *, every: bool) -> Value:
+        """1, or for an array a stack of matrices with a single 1, one for each entry."""
+        if not every:
             return self.algebra.one
-        result = self.algebra.zeros(*like.shape[-2:])
-        result[entry] = self.algebra.one
-        return result
+        rows, columns = like.shape[-2:]
+        directions = [self.algebra.zeros(rows, columns) for _ in range(rows * columns)]
+        for direction, (c, r) in zip(directions, np.ndindex(columns, rows), strict=True):
+            direction[r, c] = self.algebra.one
+        return np.stack(directions)
 
 
 def _param_name(node: Node) -> str:
@@ -160,15 +156,17 @@ class _Tangents:
         self.along = along
         self.pairs: dict[tuple[str, int], Pair] = {}
         self.done = 0
+        like = owner.value_of(source.label, source.time) if source.every else None
+        self.directions = like.shape[-2] * like.shape[-1] if like is not None else 0
         dual, inputs = owner.dual, owner.inputs
         self.params = {name: Pair(value) for name, value in inputs.params.items()}
         if source.time is None:
             value = inputs.params[source.label]
-            self.params[source.label] = Pair(value, owner.unit(value, source.entry))
+            self.params[source.label] = Pair(value, owner.unit(value, every=source.every))
         for name, value in inputs.initial.items():
             pair = Pair(value)
             if (name, 0) == (source.label, source.time):
-                pair = Pair(value, owner.unit(value, source.entry))
+                pair = Pair(value, owner.unit(value, every=source.every))
             elif source.time is None and kind == "total" and name in owner.initial_tangents:
                 pair = Pair(value, owner.initial_tangents[name])
             self.pairs[name, 0] = pair
@@ -177,7 +175,14 @@ class _Tangents:
     def at(self, label: str, time: int) -> Value:
         while self.done < time:
             self._step(self.done + 1)
-        return self.dual.tangent(self._read(label, time))
+        return self.of(self._read(label, time))
+
+    def of(self, pair: Pair) -> Value:
+        """The tangent of a pair, in all directions even if it is zero."""
+        found = self.dual.tangent(pair)
+        if self.directions and found.ndim == 2:
+            found = np.broadcast_to(found, (self.directions, *found.shape))
+        return found
 
     def value(self, label: str, time: int) -> Value:
         while self.done < time:
@@ -190,7 +195,7 @@ class _Tangents:
             value = self.owner.inputs.signals(label, time)
             found = Pair(value)
             if (label, time) == (self.source.label, self.source.time):
-                found = Pair(value, self.owner.unit(value, self.source.entry))
+                found = Pair(value, self.owner.unit(value, every=self.source.every))
             self.pairs[label, time] = found
         return found
 
@@ -211,7 +216,7 @@ class _Tangents:
             if self.kind == "restricted" and target.label not in self.along:
                 pair = Pair(pair.value)
             if (target.label, time) == (self.source.label, self.source.time):
-                unit = self.owner.unit(pair.value, self.source.entry)
+                unit = self.owner.unit(pair.value, every=self.source.every)
                 tangent = (
                     unit if pair.tangent is None else self.owner.algebra.add(pair.tangent, unit)
                 )

@@ -19,7 +19,7 @@ _DIRECTION = Atom("direction", ("",))
 class MatrixForward(Forward):
     """Tangents of signals where one column moves in a direction v: they are J v."""
 
-    def unit(self, like: Value, entry: tuple[int, int] | None) -> Value:
+    def unit(self, like: Value, *, every: bool) -> Value:
         if like.is_scalar:
             return self.algebra.one
         return matrix_atom(_DIRECTION.kind, _DIRECTION.data[0], like.shape)
@@ -35,7 +35,7 @@ class MatrixForward(Forward):
         if not isinstance(wrt, Signal | Param) or wrt.shape[1] != ONE:
             raise KeyError(f"a derivative by the matrix {wrt!r} is no matrix")
         label = wrt.label if isinstance(wrt, Signal) else wrt.name
-        moved = self.tangents(Source(label, wrt_time, None), kind, along).at(*of)
+        moved = self.tangents(Source(label, wrt_time, every=False), kind, along).at(*of)
         return moved if wrt.is_scalar else by_direction(moved, _DIRECTION, wrt.shape[0])
 
     def gradient(
