@@ -244,15 +244,15 @@ def test_text_reads_back_to_the_same_values(case: str) -> None:
     readers: list[Callable[[str], Any]] = [sympy.sympify, with_star_import]
     for read in readers[:1] if case in SLOW else readers:
         expr = read(text)
-        for horizon in TIMES if case not in SLOW else (0, 1, 2, 3):
+        for horizon in TIMES if case not in SLOW else (0, 1, 2):
             value = expr.subs({"T": horizon, "k": 1}).doit()
             assert with_numbers(value) == exact(node, horizon), (case, horizon, text)
 
 
-def test_paths_at_five_steps() -> None:
+def test_paths_at_four_steps() -> None:
     node = RATIONAL["two states"]
     expr = with_star_import(python_text(node))
-    assert with_numbers(expr.subs("T", 5).doit()) == exact(node, 5)
+    assert with_numbers(expr.subs("T", 4).doit()) == exact(node, 4)
 
 
 def test_paths_with_states_that_nothing_enters_or_leaves() -> None:

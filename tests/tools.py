@@ -1,13 +1,24 @@
-"""What some tests need from outside: TeX, a browser, a compiler; optional packages."""
+"""What some tests need from outside: TeX, a browser, a compiler; optional packages.
+
+And how many of many cases that are alike are tried: a part, or all with SYMGRAD_THOROUGH=1.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
 import pytest
+
+THOROUGH = bool(os.environ.get("SYMGRAD_THOROUGH"))
+
+
+def every(step: int, cases: Iterable[Any]) -> list[Any]:
+    """The first of every ``step`` cases; all of them where SYMGRAD_THOROUGH is set."""
+    return list(cases)[:: 1 if THOROUGH else step]
 
 
 def require_tool(*names: str) -> str:
