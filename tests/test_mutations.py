@@ -104,7 +104,7 @@ def few(made: dict[Node, str], most: int = 60) -> dict[Node, str]:
 def kinds() -> Counter[str]:
     found: Counter[str] = Counter()
     for cell in (DRIVEN.scalar(), RNN, GATED.scalar(), GATED):
-        for statement in every(3, statements(cell)):
+        for statement in every(2, statements(cell)):
             found.update(mutants(cell, statement.right).values())
     return found
 

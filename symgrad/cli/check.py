@@ -55,7 +55,13 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="the verdict that is enough for exit code 0 (default: checked)",
     )
     command.add_argument("--json", action="store_true", help="print one object")
-    command.add_argument("--objective", choices=("final", "sum"), default=None)
+    command.add_argument(
+        "--objective",
+        choices=("final", "sum"),
+        default=None,
+        help="what L is, for a statement about L: the loss ℓ_T of the last step, or the sum of all "
+        "(default); L = s^⊤ h_T is said behind the statement: where L = s^⊤ h_T",
+    )
     add_objective(command, "for a statement about L")
     add_passage(command)
     command.add_argument(

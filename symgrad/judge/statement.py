@@ -20,7 +20,13 @@ from symgrad.judge.meaning import (
 )
 from symgrad.judge.proofs import Claimed
 from symgrad.judge.steps import judged_at_a_step, steps_of
-from symgrad.judge.times import missing, stated_times, times_of, within
+from symgrad.judge.times import (
+    beyond_the_run,
+    missing,
+    stated_times,
+    times_of,
+    within,
+)
 from symgrad.lang.affine import ONE, Affine
 from symgrad.lang.nodes import (
     SCALAR,
@@ -95,7 +101,13 @@ def check(
     times = times_of(cell, left, right, stated.constraints)
     # That k goes up to t is said even where nobody asked.
     silent = stated_range is None and (found.status == "proved" or len(times.letters) < 2)
-    return found if silent else within(found, times, stated)
+    if silent:
+        return found
+    outside = beyond_the_run(cell, left, right, stated.constraints)
+    if outside and found.holds:
+        words = f"nothing is said of the times of the range at which {outside[0]} is in no run"
+        found = replace(found, how=(*found.how, words))
+    return within(found, times, stated)
 
 
 def judged(

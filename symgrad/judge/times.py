@@ -170,6 +170,27 @@ def stated_times(
     return left, right, Stated(constraints, tuple(fixed))
 
 
+def beyond_the_run(
+    cell: Cell, left: Node, right: Node, stated: tuple[Affine, ...]
+) -> tuple[str, ...]:
+    """The signals that are in no run at some times of a stated range.
+
+    Where a side of the range is not stated, it ends by itself where the signals do.
+    """
+    within_it = Region().also(symbol("T"), *stated)
+    known = Region().also(symbol("T"))
+    found: dict[str, None] = {}
+    for side in (left, right):
+        for form, item in _needed(cell, side, known, ()):
+            names = [name for name in form.names if name != "T"] or ["T"]
+            bounded = all(
+                any(s.coefficient(n) * form.coefficient(n) > 0 for s in stated) for n in names
+            )
+            if form.names and bounded and not within_it.implies(form):
+                found[f"ℓ_{item.time}" if item.adjoint == "dl" else f"{item!r}"] = None
+    return tuple(found)
+
+
 def _settles(link: Comparison) -> bool:
     return link.relation == "=" and bool((link.left - link.right).names - {"T"})
 

@@ -129,7 +129,7 @@ def _text(node: Node, used: frozenset[str]) -> tuple[str, int]:
         return letter, ATOM
     if isinstance(node, Power):
         exponent = compact(node.exponent)
-        if not exponent.isalnum():
+        if not (exponent.isidentifier() or exponent.isdigit()):
             exponent = f"({exponent})"
         return f"{_wrap(_text(node.base, used), ATOM)}^{exponent}", POWER
     if isinstance(node, Fold):

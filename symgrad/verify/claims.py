@@ -36,6 +36,8 @@ NOTHING_COMPARED = ("no T is left to evaluate it at", "there is no time to evalu
 HORIZONS: tuple[int, ...] = tuple(range(51))
 LARGEST_ERROR = 2.0**-40
 _MOST_DRAWS = 20
+#: At so many T a side may have no value; a statement with more is not judged.
+_MOST_WITHOUT = 4
 #: Runs modulo the first two primes serve many claims about one cell.
 SECOND_PRIME = 2**61 - 31
 #: Sizes below those of a difference that are tried for a smaller witness.
@@ -140,7 +142,37 @@ def _where_defined(claim: Claim, scope: Scope, verdict: Verdict, case: str = "")
     return replace(verdict, conditions=(*verdict.conditions, *new)) if new else verdict
 
 
+class NoValue(ZeroDivisionError):
+    """A denominator vanishes at a T, whatever the numbers are."""
+
+    def __init__(self, horizon: int) -> None:
+        super().__init__(
+            f"a denominator vanishes at T = {horizon}, whatever the numbers are: nothing to "
+            "compare; state a range without it, such as for T ≥ 1"
+        )
+        self.horizon = horizon
+
+
 def _checked(claim: Claim, scope: Scope) -> Verdict:
+    """Evaluated at all T of a scope but those at which a side has no value at all."""
+    without: list[str] = []
+    while True:
+        try:
+            verdict = _checked_everywhere(claim, scope)
+            break
+        except NoValue as error:
+            rest = tuple(h for h in scope.horizons if h != error.horizon)
+            if not rest or len(without) == _MOST_WITHOUT:
+                raise
+            without.append(str(error.horizon))
+            scope = replace(scope, horizons=rest)
+    if not without:
+        return verdict
+    words = f"at T = {', '.join(without)} a denominator vanishes, and there is nothing to compare"
+    return replace(verdict, how=(*verdict.how, words))
+
+
+def _checked_everywhere(claim: Claim, scope: Scope) -> Verdict:
     worst = 0.0
     points = 0
     if not scope.horizons:
@@ -248,7 +280,9 @@ def _first_difference(
 
     ``prime``: None for one of the claim's own.
     """
+    failed: set[int] = set()
     for draw in range(_MOST_DRAWS):
+        horizon = -1
         modulus = prime_of(claim, draw) if prime is None or draw else prime
         algebra = PrimeField(modulus, seed=point + 1000 * draw + 10**6 * scope.seed)
         compared = 0
@@ -262,7 +296,9 @@ def _first_difference(
             return None if compared or prime is None else ()
         except (ZeroDivisionError, ValueError):
             # A denominator, or that of a literal, vanishes here: another point, another prime.
-            continue
+            failed.add(horizon)
+    if len(failed) == 1 and horizon >= 0:
+        raise NoValue(horizon)
     raise ZeroDivisionError(f"a denominator vanished at {_MOST_DRAWS} random points")
 
 

@@ -16,6 +16,7 @@ from symgrad.lang.affine import T
 from symgrad.lang.algebra import Algebra, PrimeField, Rationals
 from symgrad.lang.nodes import (
     OPERATORS,
+    Derivative,
     Fold,
     IndexValue,
     Iverson,
@@ -77,7 +78,8 @@ def poles(claim: Any, program: Program | None, first: int = 0) -> Iterator[Pole]
         return
     fixed = {p for p, _ in claim.imposed}
     region = region_of(getattr(claim, "times", ()), first)
-    needs = Needs(region, dict(claim.imposed)).of(claim.left, claim.right)
+    steps = _is_of_values(claim)
+    needs = Needs(region, dict(claim.imposed), steps=steps).of(claim.left, claim.right)
     own = OwnNeeds(program)
     told: set[str] = set()
     for need in needs:
@@ -96,9 +98,17 @@ def poles(claim: Any, program: Program | None, first: int = 0) -> Iterator[Pole]
         yield Pole(words, special, tuple(_vanishing(special, region)))
 
 
+def _is_of_values(claim: Any) -> bool:
+    """Whether a claim is about values alone, and not about derivatives."""
+    if getattr(claim, "backward", None) is not None:
+        return False
+    return not any(isinstance(node, Derivative) for node in walk(claim.left, claim.right))
+
+
 def _vanishing(claim: Any, region: Region) -> Iterator[Region]:
     """The times at which a claim divides by zero, whatever its signals are."""
-    for need in Needs(region, dict(claim.imposed)).of(claim.left, claim.right):
+    steps = _is_of_values(claim)
+    for need in Needs(region, dict(claim.imposed), steps=steps).of(claim.left, claim.right):
         if need.kind != "divisor" or _values([need.formula]) != [0]:
             continue
         negative = [] if need.exponent is None else [-need.exponent - 1]
@@ -117,7 +127,11 @@ def _root(divisor: Node, fixed: Iterable[Param]) -> tuple[Param, Node] | None:
     for theta in params_in(divisor):
         if theta in taken or not theta.is_scalar:
             continue
-        start, one, two = (_with(divisor, theta, const(number)) for number in (0, 1, 2))
+        try:
+            start, one, two = (_with(divisor, theta, const(number)) for number in (0, 1, 2))
+        except ZeroDivisionError:
+            # It divides by the parameter itself: no polynomial of first degree.
+            continue
         slope, bend = one - start, two - one - (one - start)
         values = _values([slope, bend])
         if values is None or values[0] == 0 or values[1] != 0:

@@ -39,6 +39,8 @@ _RELATIONS: dict[Kind, str] = {"divisor": "≠ 0", "positive": "> 0", "not negat
 _POSITIVE = frozenset({"exp", "sigma", "softplus"})
 #: What arguments of functions have to be.
 _ARGUMENTS: dict[str, Kind] = {"log": "positive", "sqrt": "not negative"}
+#: Functions without a value at 0: steps without a convention there.
+_STEPS = frozenset({"step", "sign"})
 _LETTERS = "kjilmpqr"
 #: Nothing is known of the times.
 ANYWHERE = Region()
@@ -61,7 +63,7 @@ class Need:
     @property
     def words(self) -> str:
         """The condition: ``h_t ≠ 0``."""
-        where = "" if self.exponent is None else f" where {self.exponent} < 0"
+        where = "" if self.exponent is None else f" while {self.exponent} < 0"
         return f"{self.formula!r} {_RELATIONS[self.kind]}{where}"
 
     @property
@@ -81,11 +83,16 @@ class Needs:
     """Collects what formulas need, once for each region of times at which they need it.
 
     ``values``: parameters that have one.
+    ``steps``: whether a step needs that it is not asked at 0. Beside derivatives it goes without
+    saying: what is differentiated has none there.
     """
 
-    def __init__(self, region: Region, values: Mapping[Node, Node] | None = None) -> None:
+    def __init__(
+        self, region: Region, values: Mapping[Node, Node] | None = None, *, steps: bool = False
+    ) -> None:
         self.region = region
         self.values = values or {}
+        self.steps = steps
         self.found: dict[Need, None] = {}
         self._seen: set[tuple[Node, Region]] = set()
 
@@ -112,6 +119,8 @@ class Needs:
                 self._add(factor, "divisor", region)
         elif isinstance(node, Apply) and node.head.name in _ARGUMENTS:
             self._add(node.args[0], _ARGUMENTS[node.head.name], region)
+        elif self.steps and isinstance(node, Apply) and node.head.name in _STEPS:
+            self._add(node.args[0], "divisor", region)
         for argument in node.args:
             self._visit(argument, region, depth)
 
@@ -141,7 +150,10 @@ class Needs:
         left, right = condition.left, condition.right
         if isinstance(left, Affine) or isinstance(right, Affine):
             return None
-        one, two = self._at_values(left), self._at_values(right)
+        try:
+            one, two = self._at_values(left), self._at_values(right)
+        except ZeroDivisionError:
+            return None
         if one is two:
             return condition.relation in ("=", "≥")
         differ = isinstance(one, Const) and isinstance(two, Const)
@@ -163,7 +175,11 @@ class Needs:
     def _add(
         self, formula: Node, kind: Kind, region: Region, exponent: Affine | None = None
     ) -> None:
-        formula = self._at_values(formula)
+        try:
+            formula = self._at_values(formula)
+        except ZeroDivisionError:
+            # What it divides by is a need of its own.
+            return
         if isinstance(formula, Full) or (isinstance(formula, Const) and formula.value > 0):
             return
         if isinstance(formula, Const) and formula.value and kind == "divisor":

@@ -134,7 +134,9 @@ class Normalizer:
         if isinstance(node, Apply):
             return self._apply(node)
         if isinstance(node, Power):
-            self._require(node.exponent)
+            # With a negative number as exponent it is a quotient, and has a value where that has.
+            if not node.exponent.is_const:
+                self._require(node.exponent)
             return power(self(node.base), node.exponent)
         if isinstance(node, Fold):
             return self._fold(node)

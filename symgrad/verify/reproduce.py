@@ -66,6 +66,15 @@ def reproducible(
     return replace(witness, lines=tuple(lines))
 
 
+def _in_float64(value: str) -> float:
+    if "/" not in value:
+        return float(value)
+    try:
+        return float(Fraction(value))
+    except OverflowError:
+        return float("-inf" if value.startswith("-") else "inf")
+
+
 class _Text(Printer):
     """The program of one witness; derivatives in formulas are calls of its helpers."""
 
@@ -95,6 +104,12 @@ class _Text(Printer):
         entry = self.witness.entry
         place = ".flat[0]" if entry is None else f"[{entry[0]}, {entry[1]}]"
         body += [f'print("{s}", float({s}{place}))' for s in ("left", "right")]
+        if _in_float64(self.witness.left) == _in_float64(self.witness.right):
+            body += [
+                "# float64 has no digits for the difference. With more of them:",
+                f"#   left  {self.witness.left}",
+                f"#   right {self.witness.right}",
+            ]
         helpers = [*self.functions.values(), *([_SLOPE] if self.kinds else [])]
         text = ["import numpy as np", "", *helpers, f"T = {self.horizon}", *body]
         return "\n".join(text).split("\n")
