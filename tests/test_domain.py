@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from symgrad import check, read_cell
 from symgrad.cells import CATALOGUE
 from symgrad.derivation.evidence import Evidence
 from symgrad.lang.nodes import const, param
@@ -75,3 +76,75 @@ def test_factors_are_listed_singly() -> None:
     w, b = param("w"), param("b")
     found = Needs(region_of((), 0)).of(1 / ((w - 1) ** 2 * b * 3) + w**-1)
     assert {need.formula for need in found} == {w - 1, b, w}
+
+
+@pytest.mark.parametrize(
+    ("text", "conditions"),
+    [
+        ("1/(1 - 1/w) = w/(w - 1)", {"w ≠ 0", "w ≠ 1", "1 - 1 / w ≠ 0"}),
+        ("1/(2 + 1/w) = w/(2 * w + 1)", {"w ≠ 0", "w ≠ -1/2", "2 + 1 / w ≠ 0"}),
+        ("1/(w^T - 1) = w^T/(w^(2T) - w^T)", {"w^T - 1 ≠ 0", "w^(2T) - w^T ≠ 0"}),
+        ("w^(T-1) = w^T/w", {"w ≠ 0"}),
+        ("w^(T-1) * w = w^T", {"w ≠ 0 at T = 0"}),
+    ],
+)
+def test_quotients_are_proved_where_they_have_a_value(text: str, conditions: set[str]) -> None:
+    verdict = check(LINEAR, text)
+    assert verdict.status == "proved"
+    assert set(verdict.conditions) == conditions
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/(1 - 1/w) = w/(w - 2)",
+        "1/(2 + 1/w) = w/(2 * w + 1.000000001)",
+        "1/(w^T - 1) = w^T/(w^(2T) - w^(T+1))",
+        "w^(T-1) = w^T/w^2",
+    ],
+)
+def test_wrong_quotients_are_refuted(text: str) -> None:
+    assert check(LINEAR, text).status == "refuted"
+
+
+def test_a_time_without_a_value_is_left_out_and_told() -> None:
+    verdict = check(LINEAR, "(h_T - h_0)/T = (w^T - 1) h_0 / T")
+    assert verdict.status == "checked"
+    assert verdict.scope == "T = 1..50, scalar"
+    assert verdict.how[-1].startswith("at T = 0 a denominator vanishes")
+    # The bias correction of Adam (Kingma and Ba 2015, algorithm 1), with m_0 that is not 0.
+    adam = read_cell("m_t = beta * m_{t-1} + (1 - beta) * x_t", name="adam").scalar()
+    mean = "(1 - beta)/(1 - beta^T) * (sum_{k=1}^T beta^(T-k) x_k)"
+    wrong = check(adam, f"m_T/(1 - beta^T) = {mean}")
+    assert wrong.status == "refuted"
+    assert wrong.witness is not None
+    assert wrong.witness.horizon == 1
+    right = check(adam, f"m_T/(1 - beta^T) = beta^T m_0/(1 - beta^T) + {mean}")
+    assert right.holds
+    assert right.conditions == ("1 - beta^T ≠ 0",)
+
+
+def test_where_there_is_never_a_value_nothing_is_said() -> None:
+    assert check(LINEAR, "1/(w - w) = 1").status == "undecided"
+    assert check(LINEAR, "1/(h_T - w^T h_0) = 1/(w^T h_0 - h_T)").status == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("step(w) + step(-w) = 1", "w ≠ 0"),
+        ("sign(h_t) * abs(h_t) = h_t", "h_t ≠ 0"),
+        ("relu(w - 1) = (w - 1) step(w - 1)", "w ≠ 1"),
+        ("step_half(w) + step_half(-w) = 1", ""),
+        ("abs(w)^2 = w^2", ""),
+    ],
+)
+def test_a_step_has_no_value_at_0(text: str, condition: str) -> None:
+    verdict = check(LINEAR, text)
+    assert verdict.holds
+    assert verdict.conditions == ((condition,) if condition else ())
+
+
+def test_beside_derivatives_a_kink_goes_without_saying() -> None:
+    cell = read_cell("h_t = relu(w h_{t-1})", name="kink").scalar()
+    assert check(cell, "dh_t/dh_{t-1} = w step(w h_{t-1})").conditions == ()

@@ -266,3 +266,4 @@ def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert score.main(["linear", "--mutants", "8", "--rewritings", "4"]) == 0
     out = capsys.readouterr().out
     assert "| linear | scalar | 8 |" in out
+    assert "symgrad.testing.score linear --mutants 8 --rewritings 4 --out" in out

@@ -317,3 +317,33 @@ def test_the_equations_of_a_step_say_nothing_of_time_0() -> None:
     after = before_last_step(final.adjoints["h"])
     assert stated_by(final, left, after, (("t", as_affine(0), T - 1),), 1)
     assert not stated_by(final, left, after, (("t", as_affine(0), T),), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ("h_{t+1} = w h_t for 0 ≤ t ≤ T", "h_{t+1}"),
+        ("h_t = w h_{t-1} for 0 ≤ t ≤ T", "h_{t-1}"),
+        ("dh_T/dh_{T-1} = w for T ≥ 0", "h_{T-1}"),
+        # A side that is not stated ends where the signals do.
+        ("h_{t+1} = w h_t for t ≥ 0", ""),
+        ("h_t = w h_{t-1} for t ≤ T", ""),
+        ("h_t = w h_{t-1} for 1 ≤ t ≤ T", ""),
+        ("dh_t/dh_k = w^(t-k) for 0 ≤ k ≤ t ≤ T", ""),
+    ],
+)
+def test_a_range_beyond_the_run_is_told(text: str, absent: str) -> None:
+    verdict = sg.check(LINEAR, text)
+    assert verdict.status == "proved"
+    told = [line for line in verdict.how if line.startswith("nothing is said")]
+    words = f"nothing is said of the times of the range at which {absent} is in no run"
+    assert told == ([words] if absent else [])
+
+
+def test_a_loss_at_0_is_in_no_run() -> None:
+    right = "sum_{t=k}^T (∂ℓ_t/∂y_t) w_y prod_{j=k+1}^t w_h (1 - h_j^2)"
+    for low, told in ((0, True), (1, False)):
+        claim = f"dL/dh_k = {right} for {low} ≤ k ≤ T"
+        verdict = sg.check(RNN_SCALAR, claim, objective=sg.loss(RNN_SCALAR))
+        assert verdict.holds
+        assert any("ℓ_k is in no run" in line for line in verdict.how) == told

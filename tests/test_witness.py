@@ -319,3 +319,17 @@ def test_printed_sides_that_are_others_are_no_reproduction() -> None:
     tiny = Witness(1, (), (), "0", "1/1000000000", exact=True)
     assert agrees(tiny, ["left 0.0", "right 1.0000000827e-09"])
     assert not agrees(tiny, ["left 0.0", "right 1.1e-09"])
+
+
+def test_sides_that_are_one_number_in_float64_are_told_apart_in_words() -> None:
+    rnn = sg.CATALOGUE["rnn"].scalar()
+    jacobian = "dh_t/dh_{t-1} = w_h (1 - h_t^2)"
+    tiny = sg.check(rnn, f"{jacobian} + (1/10^39) tanh(w_h)").witness
+    assert tiny is not None
+    assert tiny.numpy_lines().splitlines()[-2:] == [
+        f"#   left  {tiny.left}",
+        f"#   right {tiny.right}",
+    ]
+    seen = sg.check(rnn, f"{jacobian} + (1/10^9) tanh(w_h)").witness
+    assert seen is not None
+    assert "#   left" not in seen.numpy_lines()

@@ -218,9 +218,9 @@ state or after T, or take a matrix to a negative power: no statement about a run
 """
 
 
-def table(scores: list[Score], cells: list[str]) -> str:
-    """The document; ``cells`` are those that the command was given."""
-    named = "".join(f" {shlex.quote(cell)}" for cell in cells)
+def table(scores: list[Score], words: list[str]) -> str:
+    """The document; ``words`` are those that the command was given: cells and how many."""
+    named = "".join(f" {shlex.quote(word)}" for word in words)
     parts = [_HEAD.replace("{cells}", named), _summary(scores)]
     for one in scores:
         parts += _section(one)
@@ -326,7 +326,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{one.name}, {one.reading}: {summary} {one.seconds:.0f} s", file=sys.stderr)
         for text in (*one.wrong, *one.astray):
             print(f"  {_short(text, 2000)}", file=sys.stderr)
-    text = table(scores, [] if options.cells == list(CATALOGUE) else options.cells)
+    words = [] if options.cells == list(CATALOGUE) else [*options.cells]
+    for option, number, usual in (
+        ("--mutants", options.mutants, MUTANTS),
+        ("--rewritings", options.rewritings, REWRITINGS),
+    ):
+        words += [] if number == usual else [option, str(number)]
+    text = table(scores, words)
     if options.out is None:
         print(text, end="")
     else:
