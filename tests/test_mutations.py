@@ -64,7 +64,8 @@ def joined() -> Cell:
 
 
 GATED, JOINED = gated(), joined()
-SAMPLED = [c for cell in (*CATALOGUE.values(), GATED) for c in (cell.scalar(), cell)] + [JOINED]
+SAMPLED = [c for cell in CATALOGUE.values() for c in (cell.scalar(), cell)]
+SAMPLED += [GATED.scalar(), JOINED, *([GATED] if THOROUGH else [])]
 IDS = [f"{cell.name}-{cell.reading}" for cell in SAMPLED]
 
 
