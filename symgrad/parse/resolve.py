@@ -14,6 +14,7 @@ from symgrad.parse.expressions import (
     Called,
     Entrywise,
     Expr,
+    Index,
     Number,
     Product,
     Stacked,
@@ -118,7 +119,7 @@ class Resolver(ScriptResolver):
         result = self._segment(segments[0], tight[0])
         for sign, operands, signs in zip(loose, segments[1:], tight[1:], strict=True):
             right = self._segment(operands, signs)
-            if sign == "/" and isinstance(right, Product):
+            if sign == "/" and _is_open_product(operands, right):
                 raise self.error(
                     "a / b c can be (a / b) c and a / (b c): put parentheses around one of them",
                     right,
@@ -317,6 +318,24 @@ def _applied(following: Tree | None) -> tuple[Group | None, tuple[Script, ...]]:
     if isinstance(following, Group) and following.bracket in ("(", "[", "{"):
         return following, scripts
     return None, ()
+
+
+def _is_open_product(operands: list[Tree], read: Expr) -> bool:
+    """Whether several factors stand there with no parentheses around all of them: b c, b · c."""
+    if len(operands) > 1:
+        return True
+    (tree,) = operands
+    # Nothing is seen of the braces of LaTeX, and in -b c the sign can belong to b alone.
+    while True:
+        if isinstance(tree, Group) and tree.bracket == "" and len(tree.items) == 1:
+            (tree,) = tree.items
+        elif isinstance(tree, Sum) and len(tree.terms) == 1:
+            ((_, tree),) = tree.terms
+            read = read.terms[0][1] if isinstance(read, Add) else read
+        else:
+            break
+    # A call is two trees side by side, and no product; 2 T is one time.
+    return isinstance(tree, Juxt | Chain) and isinstance(read, Product | Index)
 
 
 def _ranges(tree: Tree) -> tuple[Tree, ...] | None:
