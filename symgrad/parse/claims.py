@@ -88,7 +88,7 @@ class ClaimText:
                 self.stated.read(cleaned, part.start, part.end)
         self.letters = time_letters(cell, self.equation, *definitions)
         self.letters = self.letters.union(self._range_letters())
-        self.names = FormulaNameReader(self.source, syntax, self.letters)
+        self.names = FormulaNameReader(self.source, syntax, self.letters, cell)
         found = [self._definition(statement) for statement in definitions]
         self.meaning = next((item for item in found if item.name == "L"), None)
         self.definitions = [item for item in found if item.name != "L"]

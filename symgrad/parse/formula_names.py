@@ -12,6 +12,7 @@ from symgrad.ops import GENERIC
 from symgrad.parse.errors import ParseError, Source, did_you_mean
 from symgrad.parse.expressions import Expr, Index, Ref, Special
 from symgrad.parse.functions import FUNCTIONS, always_generic
+from symgrad.parse.grammar import Syntax
 from symgrad.parse.names import NameReader
 from symgrad.parse.scope import unknown_function
 from symgrad.parse.spelling import Name as Written
@@ -24,6 +25,10 @@ _ADJOINTS = {"lambda": "lam", "lam": "lam", "delta": "delta", "dl": "dl", "targe
 _TIMES = ("T", "t", "k", "j")
 
 
+#: \\mathcal{L}, as papers write the loss of a whole run.
+_SCRIPT_L = Spelling("L", ("cal",))
+
+
 class FormulaNameReader(NameReader):
     """In a formula a superscript that is a time is a power, unless it stands in parentheses.
 
@@ -31,6 +36,20 @@ class FormulaNameReader(NameReader):
     """
 
     signals: frozenset[str] = frozenset()
+
+    def __init__(self, source: Source, syntax: Syntax, letters: frozenset[str], cell: Cell) -> None:
+        super().__init__(source, syntax, letters)
+        self._own_script = cell.declared_name(_SCRIPT_L.plain) is not None
+
+    def read(self, tree: Tree) -> Written | None:
+        """As ``NameReader.read``; 𝓛 is L, unless the cell has a name that is written so."""
+        found = super().read(tree)
+        if found is None or self._own_script or found.spelling.base != "L":
+            return found
+        spelling = found.spelling
+        if spelling.accents[:1] == _SCRIPT_L.accents and self.syntax == "latex":
+            return replace(found, spelling=replace(spelling, accents=spelling.accents[1:]))
+        return found
 
     def acts(self, name: Written, item: Tree) -> bool:
         if isinstance(item, Group) and item.bracket in ("(", "<", "["):
@@ -107,6 +126,11 @@ class FormulaScope:
         if plain in self.signals and name.time is None:
             return self.error(
                 f"{plain} is a signal and needs a time: {plain}_t, {plain}_T or {plain}_0", name
+            )
+        if plain == "L" or plain.startswith("L_"):
+            return self.error(
+                "L has no time and no label: write ℓ_t for the loss of a step, as in ∂ℓ_t/∂y_t",
+                name,
             )
         if plain in self.timeless:
             return self.error(f"{plain} is a parameter and has no time", name)
