@@ -194,7 +194,9 @@ class DerivativeResolver(Resolver):
         """What one factor (``dh_t`` in plain text) or two (``∂ h_t``, ``d h_t``) are."""
         if len(factors) == 2:
             head, inner = factors
-            mark = head.base if isinstance(head, Atom) else raised_partial(head)
+            # d_t is a name of its own, no differential.
+            bare = isinstance(head, Atom) and not (head.labels or head.accents)
+            mark = head.base if bare else raised_partial(head)  # type: ignore[attr-defined]
             if mark in ("∂", "∂⁺"):
                 return _Differential("∂⁺" if mark == "∂⁺" else "d", inner, 2, partial=True)
             if mark != "d" or base_of(inner) is None:
