@@ -236,3 +236,153 @@ def test_other_forms_of_scalars() -> None:
     total = "dL/dh_t = s sum_{k=t}^T w^(k-t) for t ≥ 1, where L = sum_{t=1}^T s h_t"
     assert sg.check(LINEAR, total).status in ("proved", "checked")
     assert sg.check(LINEAR, total.replace("= s sum", "= sum")).status == "refuted"
+
+
+# ---- what is refused says what to write ------------------------------------------------------
+
+LSTM, MATRIX = sg.CATALOGUE["lstm"].scalar(), sg.CATALOGUE["linear"]
+NO_CONDITIONS = "a statement has no conditions on parameters and signals: leave it out"
+TRUE = "dh_T/dw = T w^(T-1) h_0"
+TEX = r"\frac{dh_T}{dw} = T w^{T-1} h_0"
+
+
+@pytest.mark.parametrize(
+    ("syntax", "text"),
+    [
+        ("text", "h_T = w h_{T-1} = w^2 h_{T-2}"),
+        ("latex", "h_T = w h_{T-1} = w^2 h_{T-2}"),
+        ("latex", r"h_T &= w h_{T-1} \\ &= w^2 h_{T-2}"),
+    ],
+)
+def test_a_chain_of_equations(syntax: Syntax, text: str) -> None:
+    says = "state one at a time, h_T = w h_{T-1} and w h_{T-1} = w^2 h_{T-2}"
+    assert says in _refused(text, LINEAR, syntax)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "text"),
+    [
+        ("text", f"{TRUE} for w ≠ 1"),
+        ("text", f"{TRUE} for w != 0"),
+        ("text", f"{TRUE}, w ≠ 0"),
+        ("text", f"{TRUE} where w ≠ 0"),
+        ("text", f"{TRUE} (w ≠ 1)"),
+        ("text", f"{TRUE} if w > 0"),
+        ("text", f"{TRUE} for |w| < 1"),
+        ("text", f"{TRUE} for T ≥ 1, w ≠ 0"),
+        ("latex", rf"{TEX} \quad (w \neq 1)"),
+        ("latex", rf"{TEX}, \quad w \neq 1"),
+        ("latex", rf"{TEX} \text{{ for }} w \ne 1"),
+        ("latex", rf"{TEX} \quad \text{{if }} w \neq 1"),
+    ],
+)
+def test_conditions_on_parameters(syntax: Syntax, text: str) -> None:
+    assert NO_CONDITIONS in _refused(text, LINEAR, syntax)
+
+
+def test_conditions_on_times_stay() -> None:
+    assert "write t < T in place of t ≠ T" in _refused(f"{TRUE} for t ≠ 1", LINEAR)
+    assert NO_CONDITIONS in _refused("dh_t/dw_h = 0 for w_h ≠ 1", SCALAR)
+    assert "a relation cannot stand" in _refused("h_T = [T ≠ 1] h_0", LINEAR)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "text"),
+    [
+        ("text", "delta_t = (1 - h_t^2) λ_t^h"),
+        ("text", "δ_t = (1 - h_t^2) λ_t^h"),
+        ("text", "δ h_t = 0"),
+        ("text", "λ_t = 0"),
+        ("latex", r"\delta_{t-1} = 0"),
+        ("latex", r"\delta h_t = 0"),
+    ],
+)
+def test_an_adjoint_of_nothing(syntax: Syntax, text: str) -> None:
+    says = _refused(text, SCALAR, syntax)
+    assert "δ_t^h is the derivative of L by the argument of the activation of h_t" in says
+    assert "λ_t^h or dL/dh_t the one by h_t" in says
+    assert "declares no lambda" in _refused("dL/dw_h = λ w_h", SCALAR)
+
+
+def test_the_adjoint_that_the_message_names_is_read() -> None:
+    right = "δ_t^h = (1 - h_t^2) λ_t^h"
+    assert sg.check(SCALAR, right, objective=sg.loss(SCALAR)).status in ("proved", "checked")
+    wrong = right.replace("(1 - h_t^2)", "h_t")
+    assert sg.check(SCALAR, wrong, objective=sg.loss(SCALAR)).status == "refuted"
+    # In the LSTM h is no activation, f is.
+    assert "δ_t^f is the derivative" in _refused(r"\delta c_t = 0", LSTM, "latex")
+
+
+@pytest.mark.parametrize(
+    ("syntax", "text"),
+    [
+        ("text", "dh_t/dh_{t-1} = U, where phi = tanh"),
+        ("text", "dh_t/dh_{t-1} = U, phi = tanh"),
+        ("latex", r"\frac{dh_t}{dh_{t-1}} = U \text{ where } \phi = \tanh"),
+    ],
+)
+def test_an_activation_is_no_definition(syntax: Syntax, text: str) -> None:
+    cell = read_cell("h_t = phi(W x_t + U h_{t-1})")
+    assert "say which one it is in the cell, phi = tanh" in _refused(text, cell, syntax)
+
+
+@pytest.mark.parametrize("text", ["h[T] = w^T h[0]", "h(T) = w^T h(0)", "h[3] = w h[2]"])
+def test_times_in_brackets(text: str) -> None:
+    assert sg.check(LINEAR, text).status == "proved"
+    assert sg.check(LINEAR, text.replace("w", "2 w")).status == "refuted"
+    assert "as a subscript, dh_T/dw" in _refused("dh[T]/dw = 0", LINEAR)
+
+
+@pytest.mark.parametrize("bar", [r"\Big\|", r"\|", r"\Big|", "|", r"\bigg\Vert"])
+def test_bars_of_restrictions(bar: str) -> None:
+    text = rf"\frac{{\partial c_T}}{{\partial c_k}}{bar}_{{c}} = \prod_{{j=k+1}}^T f_j"
+    assert r"is written \left.\frac{…}{…}\right|_{c}" in _refused(text, LSTM, "latex")
+    right = text.replace(r"\frac{\partial c_T}", r"\left.\frac{\partial c_T}")
+    right = right.replace(bar + "_", r"\right|_")
+    assert sg.check(LSTM, right, syntax="latex").status == "proved"
+
+
+def test_a_power_or_a_transpose_on_the_command_line() -> None:
+    assert "--power power" in _refused("dh_T/dh_0 = W^T", MATRIX)
+
+
+@pytest.mark.parametrize(
+    ("cell", "syntax", "text"),
+    [
+        (SCALAR, "text", "(∂ℓ_t/∂y_t) (∂y_t/∂h_t)"),
+        (RNN, "text", "(∂y_t/∂h_t)^⊤ (∂ℓ_t/∂y_t)"),
+        (
+            RNN,
+            "latex",
+            r"\left(\frac{\partial y_t}{\partial h_t}\right)^\top "
+            r"\frac{\partial \ell_t}{\partial y_t}",
+        ),
+    ],
+)
+def test_a_loss_by_another_signal(cell: Cell, syntax: Syntax, text: str) -> None:
+    left, loss_ = ("dL/dh_t", "dℓ_t/dh_t")
+    if syntax == "latex":
+        left = r"\frac{dL}{dh_t}"
+        loss_ = r"\frac{\partial \ell_t}{\partial h_t}"
+    behind = r" \text{ for } t = T, T \ge 1" if syntax == "latex" else " for t = T, T ≥ 1"
+    assert f"write {text} for" in _refused(f"{left} = {loss_}{behind}", cell, syntax)
+    claim = f"{left} = {text}{behind}"
+    found = sg.check(cell, claim, syntax=syntax, objective=sg.loss(cell))
+    assert found.status in ("proved", "checked")
+
+
+# ---- definitions whose names begin with d ----------------------------------------------------
+
+
+def test_a_definition_called_d() -> None:
+    text = "dh_t/dw_h = d_t h_{t-1} + w_h d_t dh_{t-1}/dw_h, where d_t = 1 - h_t^2"
+    assert sg.check(SCALAR, text).status in ("proved", "checked")
+    assert sg.check(SCALAR, text.replace("1 - h_t^2", "1 + h_t^2")).status == "refuted"
+    assert parse_formula("w_h d h_t/dw_h", SCALAR) is parse_formula("w_h (dh_t/dw_h)", SCALAR)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "text"), [("text", "dL_T/dw_h = 0"), ("latex", r"d\mathcal{L}_t/dw_h = 0")]
+)
+def test_L_at_a_time(syntax: Syntax, text: str) -> None:
+    assert "L has no time: write ℓ_t for the loss of a step" in _refused(text, SCALAR, syntax)

@@ -105,7 +105,8 @@ def check_loss(
     """
     for item in signals_in(*sides):
         if item.adjoint == "dl" and not _is_given(item, objective):
-            raise UsageError(_other_loss(item, objective))
+            latex = text is not None and text.syntax == "latex"
+            raise UsageError(_other_loss(item, objective, latex=latex))
         if item.adjoint == "target" and not _has_target(item, objective):
             raise UsageError(_no_target(item, cell, objective))
     about = mentions_loss(*sides)
@@ -172,7 +173,7 @@ def _no_target(item: Signal, cell: Cell, objective: Objective | None) -> str:
     return (
         f"{shown} is a target, and L has none: say that L is the squared error, "
         f"objective=symgrad.loss(cell, {item.name!r}, squared=True), or put the loss into the cell "
-        "with symgrad.with_loss and write its target, an input"
+        "with symgrad.with_loss, on the command line --loss squared, and write its target, an input"
     )
 
 
@@ -191,7 +192,7 @@ def _compared(item: Signal, cell: Cell, objective: Objective) -> list[str]:
     return []
 
 
-def _other_loss(item: Signal, objective: Objective | None) -> str:
+def _other_loss(item: Signal, objective: Objective | None, *, latex: bool) -> str:
     if objective is None or objective.kind == "linear":
         return (
             f"the statement has the derivative of a loss ℓ_t by {item.name}_t; say that L is a sum "
@@ -200,6 +201,15 @@ def _other_loss(item: Signal, objective: Objective | None) -> str:
     name = objective.signal.name
     if objective.kind == "squared":
         return f"ℓ_t is half the squared error of {name}: write {name}_t - {name}_t^*"
-    return (
-        f"ℓ_t is a loss of {name}_t: write ∂ℓ_t/∂{name}_t and what {item.name}_t adds to {name}_t"
-    )
+    at = "".join(str(item.time).split())
+    of, by = (f"{part}_{{{at}}}" if len(at) > 1 else f"{part}_{at}" for part in (name, item.name))
+    ell = f"_{{{at}}}" if len(at) > 1 else f"_{at}"
+    if latex:
+        first = rf"\frac{{\partial \ell{ell}}}{{\partial {of}}}"
+        second = rf"\frac{{\partial {of}}}{{\partial {by}}}"
+        second = second if item.is_scalar else rf"\left({second}\right)^\top"
+    else:
+        first, second = f"(∂ℓ{ell}/∂{of})", f"(∂{of}/∂{by})"
+        second = second if item.is_scalar else f"{second}^⊤"
+    both = f"{first} {second}" if item.is_scalar else f"{second} {first}"
+    return f"ℓ{ell} is a loss of {of}: write {both} for its derivative by {by}"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from symgrad.cell import Cell
 from symgrad.lang.affine import Affine, as_affine, symbol
-from symgrad.lang.nodes import Name, Node, Param, Signal
+from symgrad.lang.nodes import Apply, Name, Node, Param, Signal
 from symgrad.ops import GENERIC
 from symgrad.parse.errors import ParseError, Source, did_you_mean
 from symgrad.parse.expressions import Expr, Index, Ref, Special
@@ -127,9 +127,16 @@ class FormulaScope:
             return self.error(
                 f"{plain} is a signal and needs a time: {plain}_t, {plain}_T or {plain}_0", name
             )
-        if plain == "L" or plain.startswith("L_"):
+        # λ without a time can be meant as a coefficient.
+        adjoint = name.spelling.base == "delta" or (
+            name.spelling.base in ("lambda", "lam") and name.time is not None
+        )
+        if adjoint and name.spelling.is_bare:
+            return self.error(self._which_adjoint(), name)
+        timed = name.time is not None or self._time(name.spelling) is not None
+        if timed and name.spelling.base == "L" and not name.spelling.accents:
             return self.error(
-                "L has no time and no label: write ℓ_t for the loss of a step, as in ∂ℓ_t/∂y_t",
+                "L has no time: write ℓ_t for the loss of a step, as in ∂ℓ_t/∂y_t",
                 name,
             )
         if plain in self.timeless:
@@ -141,6 +148,26 @@ class FormulaScope:
             f"it has the signals {', '.join(self.signals)} and the parameters "
             f"{', '.join(params) or 'none'}",
             name,
+        )
+
+    def _which_adjoint(self) -> str:
+        """δ and λ belong to a signal."""
+        equations = self.cell.equations
+        activated = [
+            e.target.name
+            for e in equations
+            if isinstance(e.value, Apply) and e.value.head.elementwise
+        ]
+        first = activated[0] if activated else ""
+        q = first or equations[0].target.name
+        said = (
+            f"δ_t^{q} is the derivative of L by the argument of the activation of {q}_t, "
+            if first
+            else ""
+        )
+        return (
+            f"δ and λ are written with the signal that they belong to: {said}λ_t^{q} or dL/d{q}_t "
+            f"the one by {q}_t"
         )
 
     def find(self, name: Written) -> Node | None:
@@ -237,5 +264,12 @@ class FormulaScope:
         if applied and (name.function or (len(spelling.base) > 1 and spelling.is_bare)):
             if plain in self.letters:
                 return None
+            if plain[:1] == "d" and plain[1:] in self.signals and self.reader.syntax == "text":
+                short = plain[1:]
+                raise self.error(
+                    f"{plain} in front of brackets: write the time of a differential as a "
+                    f"subscript, d{short}_T/dw, d{short}_{{t-1}}/dw",
+                    name,
+                )
             raise unknown_function(self.source, name)
         return None

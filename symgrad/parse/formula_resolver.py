@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from symgrad.lang.affine import Affine, as_affine
+from symgrad.parse.claim_errors import NO_CONDITIONS
 from symgrad.parse.derivatives import DerivativeResolver
 from symgrad.parse.errors import Source
 from symgrad.parse.expressions import (
@@ -34,6 +35,7 @@ from symgrad.parse.tree import (
     Chain,
     Group,
     Juxt,
+    Num,
     Relation,
     Script,
     Sum,
@@ -97,7 +99,7 @@ class FormulaResolver(DerivativeResolver):
             text = " ".join(self.source.text[base.at : base.end].split())
             raise self.error(
                 f"{text}^T can be a power and a transpose: write ^\\top or .T for the transpose; "
-                'for the power read with horizon="power"',
+                'for the power read with horizon="power", on the command line with --power power',
                 script,
             )
         if square and (form_of((rows, columns)) == "S" or self.horizon == "power"):
@@ -190,9 +192,19 @@ class FormulaResolver(DerivativeResolver):
         """``[t = T]``."""
         left = affine_of(tree.left, self.reader.letters)
         right = affine_of(tree.right, self.reader.letters)
+        if tree.sign in ("≠", "≥", "≤") and (left is None or right is None):
+            raise self.error(NO_CONDITIONS, tree)
         if tree.sign != "=" or left is None or right is None:
             raise self.error("a relation cannot stand inside a formula", tree)
         return Bracketed(form=left - right, at=tree.at, end=tree.end)
+
+    def time_in(self, group: Group) -> Affine | None:
+        """As in cells, and a number: ``h[0]``."""
+        found = super().time_in(group)
+        if found is None and group.bracket in ("(", "[") and len(group.items) == 1:
+            (item,) = group.items
+            return affine_of(item, frozenset()) if isinstance(item, Num) else None
+        return found
 
     def takes_time(self, name: Name) -> bool:
         plain = name.spelling.plain

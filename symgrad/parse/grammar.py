@@ -79,7 +79,7 @@ def _bad_character(
     character = cleaned[at]
     known = {
         "|": "the bar opens and closes alike: write abs(x), norm(x), or \\lvert x \\rvert",
-        "‖": "write norm(x)",
+        "‖": "write norm(x), or one bar, |_c, behind a derivative along paths through c alone",
         "'": "a prime does not transpose: write .T, or ^\\top in LaTeX",
         "!": "there is no factorial here",
         "{": "braces only group in LaTeX, and scripts in plain text: write parentheses",

@@ -196,7 +196,7 @@ class Resolver(ScriptResolver):
         assert name is not None
         group, scripts = _applied(following)
         if group is not None and self.takes_time(name):
-            time = self._time(group)
+            time = self.time_in(group)
             if time is not None:
                 timed = replace(name, time=time, rest=scripts, end=group.end)
                 return self.named(timed), 2
@@ -210,7 +210,7 @@ class Resolver(ScriptResolver):
         """Whether a time in parentheses belongs to the name: h(t-1)."""
         return name.time is None and not name.rest
 
-    def _time(self, group: Group) -> Affine | None:
+    def time_in(self, group: Group) -> Affine | None:
         """The time in ``h(t-1)`` and ``h[t-1]``."""
         if group.bracket not in ("(", "[") or len(group.items) != 1:
             return None
