@@ -386,3 +386,15 @@ def test_a_definition_called_d() -> None:
 )
 def test_L_at_a_time(syntax: Syntax, text: str) -> None:
     assert "L has no time: write ℓ_t for the loss of a step" in _refused(text, SCALAR, syntax)
+
+
+def test_a_loss_of_the_cell_that_L_is_not() -> None:
+    text = (
+        "reading: scalar\nb in R\nh_t = w h_{t-1} + x_t\ny_t = v h_t + b\ne_t = (y_t - d_t)^2 / 2\n"
+    )
+    cell = read_cell(text)
+    says = _refused("dL/db = sum_{t=1}^T (y_t - y_t^*)", cell)
+    assert "write d_t for y_t^*, and say where L = sum_{t=1}^T e_t" in says
+    right = "dL/db = sum_{t=1}^T (y_t - d_t), where L = sum_{t=1}^T e_t"
+    assert sg.check(cell, right).status == "proved"
+    assert sg.check(cell, right.replace("- d_t", "+ d_t")).status == "refuted"

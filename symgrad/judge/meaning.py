@@ -18,6 +18,7 @@ from symgrad.lang.nodes import (
     signals_in,
     walk,
 )
+from symgrad.lang.program import Equation
 from symgrad.parse import ParseError, arranged
 from symgrad.parse.claims import ClaimText
 from symgrad.parse.formulas import Horizon
@@ -170,11 +171,28 @@ def _no_target(item: Signal, cell: Cell, objective: Objective | None) -> str:
             f"{shown}: the loss of this cell is one of its equations, in which the target is the "
             f"input {names}: write {names} for {shown}"
         )
+    for equation in _unread(cell, objective):
+        read = signals_in(equation.value)
+        inputs = [s.name for s in read if s.name in {x.name for x in cell.inputs}]
+        if inputs and item.name in {s.name for s in read}:
+            loss, names = equation.target.name, " or ".join(f"{name}_t" for name in inputs)
+            return (
+                f"{shown} is a target, and L has none: {loss}_t compares {item.name}_t with the "
+                f"input {names}; write {names} for {shown}, "
+                f"and say where L = sum_{{t=1}}^T {loss}_t"
+            )
     return (
         f"{shown} is a target, and L has none: say that L is the squared error, "
         f"objective=symgrad.loss(cell, {item.name!r}, squared=True), or put the loss into the cell "
         "with symgrad.with_loss, on the command line --loss squared, and write its target, an input"
     )
+
+
+def _unread(cell: Cell, objective: Objective | None) -> list[Equation]:
+    """The equations of scalars that nothing reads, beside the signal that L looks at."""
+    read = {s.name for e in cell.equations for s in signals_in(e.value)}
+    read |= {objective.signal.name} if objective is not None else set()
+    return [e for e in cell.equations if e.target.is_scalar and e.target.name not in read]
 
 
 def _compared(item: Signal, cell: Cell, objective: Objective) -> list[str]:

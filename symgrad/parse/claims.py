@@ -125,7 +125,10 @@ class ClaimText:
             if letter in self._known:
                 assert self.stated is not None
                 if letter in {p.name for p in self.cell.params}:
-                    raise self.stated.error(NO_CONDITIONS, letter)
+                    raise self.stated.error(
+                        f"{letter} is a name of this cell: call a time t, k or j; {NO_CONDITIONS}",
+                        letter,
+                    )
                 raise self.stated.error(
                     f"{letter} is a name of this cell; call the time t, k or j", letter
                 )
