@@ -342,6 +342,11 @@ def test_bars_of_restrictions(bar: str) -> None:
     assert sg.check(LSTM, right, syntax="latex").status == "proved"
 
 
+def test_a_double_bar_that_closes_nothing() -> None:
+    text = r"\left.\frac{\partial c_T}{\partial c_k}\right\|_{c} = 0"
+    assert r"stands one bar, \right|_{c}" in _refused(text, LSTM, "latex")
+
+
 def test_a_power_or_a_transpose_on_the_command_line() -> None:
     assert "--power power" in _refused("dh_T/dh_0 = W^T", MATRIX)
 

@@ -104,6 +104,8 @@ def _unexpected(
     at, stop = token.start_pos or start, token.end_pos or end
     found = _found(token)
     extra = ""
+    if token == "\ue003":
+        extra = "; behind a derivative along paths through c alone stands one bar, \\right|_{c}"
     if token.type == "SIGN":
         extra = "; put parentheses around a sign after an operator: a + (-b)"
     if token.type == "REL" or token.type == "COLON":
