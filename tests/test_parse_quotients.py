@@ -117,5 +117,10 @@ def test_a_quotient_in_a_cell() -> None:
         read_cell("u in R\nw in R\nh_t = w h_{t-1} / 2 u + x_t\n")
 
 
+@pytest.mark.parametrize("text", ["h_0 / (2T)", "(2T)^2", "h_0 / (2T)^2", "(-T)^2", "2T * w_h"])
+def test_multiples_of_a_time_in_formulas_as_python_shows_them(text: str) -> None:
+    assert repr(parse_formula(text, RNN)) == text
+
+
 def test_a_number_over_factors() -> None:
     assert parse_formula("1/(w_h w_x)", RNN) is const(1) / (w * u)
