@@ -50,6 +50,7 @@ def test_the_verdict_and_the_exit_code(
     [
         (("h_T = w^T h_0 for k ≥ 1", *LINEAR), "<statement>:1:19: k does not occur"),
         (("h_T = W^T h_0", "--cell", "linear"), "a power and a transpose"),
+        (("dh_T/dh_0 = W^T", "--cell", "linear"), "on the command line with --power power"),
         (("h_T = 0", "--cell", "lineal"), "lineal"),
         (("dL/dw = 0", *LINEAR, "--mean", "--objective", "final"), "a mean is over time"),
     ],

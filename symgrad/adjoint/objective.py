@@ -110,6 +110,10 @@ class Objective:
             raise UsageError(f"the coefficient {coefficient!r} of weight decay must be a scalar")
         return replace(self, decay=(*self.decay, *((theta, coefficient) for theta in params)))
 
+    def with_free_cotangent(self, cell: Cell) -> Objective:
+        """L = s q_T of a scalar q, with a free s where ``final`` and ``summed`` have 1."""
+        return replace(self, cotangent=_free_cotangent(cell, self.signal))
+
     def over_mean(self) -> Objective:
         """The mean over time instead of the sum."""
         return replace(self, mean=True)
@@ -127,8 +131,10 @@ def target(signal_t: Signal) -> Signal:
 
 def cotangent_for(cell: Cell, of: Signal) -> Node:
     """The free cotangent of the vector reading; 1 in the scalar reading."""
-    if of.shape == SCALAR:
-        return const(1)
+    return const(1) if of.shape == SCALAR else _free_cotangent(cell, of)
+
+
+def _free_cotangent(cell: Cell, of: Signal) -> Node:
     used = {p.name.lower() for p in cell.params} | {
         s.name.lower() for s in (*cell.signals, *cell.inputs)
     }

@@ -93,7 +93,7 @@ def check(
             f"{_repair(left.shape, right.shape)}"
         )
     refuse_what_has_no_meaning(left, right)
-    check_loss(text, objective, (left, right))
+    check_loss(text, cell, objective, (left, right))
     objective = objective if is_backward(left, right) else None
     left, right, stated = stated_times(cell, left, right, stated_range)
     claim = _Claim(cell, left, right, objective, stated.constraints)

@@ -121,7 +121,11 @@ def _text(node: Node, used: frozenset[str]) -> tuple[str, int]:
     if isinstance(node, Name):
         return node.name + ("" if node.time is None else f"_{_index(node.time)}"), ATOM
     if isinstance(node, IndexValue):
-        return str(node.form), SUM if len(node.form.terms) + bool(node.form.const) > 1 else ATOM
+        if len(node.form.terms) + bool(node.form.const) > 1:
+            return str(node.form), SUM
+        # (2T)^2 and h / (2T) are not 2T^2 and h / 2T.
+        whole = all(count == 1 for _, count in node.form.terms) and node.form.const >= 0
+        return str(node.form), ATOM if whole else PRODUCT
     if isinstance(node, Iverson):
         return f"[{node.form} = 0]", ATOM
     if isinstance(node, Full):

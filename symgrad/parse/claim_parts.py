@@ -15,6 +15,7 @@ _BREAK = re.compile(
 )
 _DOTS = re.compile(r",?\s*(?:…|\.{2,3})\s*,?")
 _COMPARES = re.compile(r"[≤≥<>]|\\(?:le|leq|ge|geq)(?![A-Za-z])")
+_DIFFERS = re.compile(r"≠|\\neq?(?![A-Za-z])")
 _ONLY_TIMES = re.compile(
     r"(?:[\s()0-9.…∧+−=≤≥<>-]|\\(?:le|leq|ge|geq)(?![A-Za-z])|(?<![A-Za-z\\])[A-Za-z](?![\w]))*"
 )
@@ -70,7 +71,7 @@ def claim_parts(rows: Rows) -> tuple[str, list[Part]]:
 
 def _goes_on(words: str) -> bool:
     """Whether what stands behind a wide space still belongs to the formula before it."""
-    relates = "=" in words or _COMPARES.search(words)
+    relates = "=" in words or _COMPARES.search(words) or _DIFFERS.search(words)
     return not relates or words.lstrip().startswith("=")
 
 

@@ -13,7 +13,8 @@ from symgrad.cell import Cell
 from symgrad.closed.forms import write_out
 from symgrad.lang.affine import Affine, symbol
 from symgrad.lang.nodes import Name, Node, Param, name, walk
-from symgrad.parse.claim_parts import claim_parts
+from symgrad.parse.claim_errors import NO_CONDITIONS, about_values, is_activation, no_equation
+from symgrad.parse.claim_parts import Part, claim_parts
 from symgrad.parse.errors import ParseError, Source
 from symgrad.parse.formula_names import FormulaNameReader
 from symgrad.parse.formula_trees import bound_letters, operator
@@ -85,10 +86,10 @@ class ClaimText:
         for part in parts:
             if part.kind == "range":
                 self.stated = self.stated or StatedRange(self.source)
-                self.stated.read(cleaned, part.start, part.end)
+                self._read_range(cleaned, part)
         self.letters = time_letters(cell, self.equation, *definitions)
         self.letters = self.letters.union(self._range_letters())
-        self.names = FormulaNameReader(self.source, syntax, self.letters)
+        self.names = FormulaNameReader(self.source, syntax, self.letters, cell)
         found = [self._definition(statement) for statement in definitions]
         self.meaning = next((item for item in found if item.name == "L"), None)
         self.definitions = [item for item in found if item.name != "L"]
@@ -97,8 +98,19 @@ class ClaimText:
     def _equation(self, cleaned: str, start: int, end: int) -> Statement:
         statement = one_statement(self.source, cleaned, start, end, self.syntax)
         if statement.relations != ("=",):
-            raise self.source.error("expected one equals sign", statement.at, statement.end)
+            raise no_equation(self.source, statement)
         return statement
+
+    def _read_range(self, cleaned: str, part: Part) -> None:
+        assert self.stated is not None
+        try:
+            self.stated.read(cleaned, part.start, part.end)
+        except ParseError:
+            words = cleaned[part.start : part.end]
+            if not about_values(words, self._known):
+                raise
+            start = part.end - len(words.lstrip())
+            raise self.source.error(NO_CONDITIONS, start, part.end) from None
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -112,6 +124,11 @@ class ClaimText:
         for letter in self.stated.letters if self.stated else ():
             if letter in self._known:
                 assert self.stated is not None
+                if letter in {p.name for p in self.cell.params}:
+                    raise self.stated.error(
+                        f"{letter} is a name of this cell: call a time t, k or j; {NO_CONDITIONS}",
+                        letter,
+                    )
                 raise self.stated.error(
                     f"{letter} is a name of this cell; call the time t, k or j", letter
                 )
@@ -130,6 +147,13 @@ class ClaimText:
                 left.end,
             )
         plain, time = self._timed(written)
+        if is_activation(right) and plain not in self._known:
+            raise self.source.error(
+                f"{plain} is a function of the cell: say which one it is in the cell, {plain} = "
+                "tanh on a line of its own; a statement holds for every function",
+                left.at,
+                right.end,
+            )
         if (
             plain in {*self._known, *self.letters, "I"}
             or plain in FUNCTIONS

@@ -26,12 +26,16 @@ from symgrad.parse.tree import Atom, Chain, Frac, Juxt, Script, Scripted, Tree
 
 @dataclass(frozen=True)
 class _Differential:
-    """``dh_t``: the sign, what it is of, how many factors it takes; ``declared``: also a name."""
+    """``dh_t``: the sign, what it is of, how many factors it takes.
+
+    ``declared``: also a name; ``partial``: written with ∂.
+    """
 
     sign: str
     inner: Tree
     count: int
     declared: bool = False
+    partial: bool = False
 
 
 class DerivativeResolver(Resolver):
@@ -106,8 +110,15 @@ class DerivativeResolver(Resolver):
     def _derivative(self, over: Tree, under: Tree, tree: Tree) -> Expr | None:
         """``dh_T/dw``, ``∂⁺h_t/∂⁺h_{t-1}``, ``∂ℓ_t/∂y_t``; None for an ordinary quotient."""
         first, second = self._differential(_factors(over)), self._differential(_factors(under))
-        if first is None or second is None or first.sign != second.sign:
+        if first is None or second is None:
             return None
+        if first.sign != second.sign and not (first.sign == "∂⁺" and second.partial):
+            # ∂⁺h/∂w is one of Pascanu et al.; nobody says what a plus below alone means.
+            raise self.error(
+                "a plus at one differential alone: write ∂⁺h_t/∂⁺w or ∂⁺h_t/∂w for the immediate "
+                "derivative, dh_t/dw for the total one",
+                tree,
+            )
         if len(_factors(over)) != first.count or len(_factors(under)) != second.count:
             return None
         if first.declared or second.declared:
@@ -183,9 +194,11 @@ class DerivativeResolver(Resolver):
         """What one factor (``dh_t`` in plain text) or two (``∂ h_t``, ``d h_t``) are."""
         if len(factors) == 2:
             head, inner = factors
-            mark = head.base if isinstance(head, Atom) else raised_partial(head)
+            # d_t is a name of its own, no differential.
+            bare = isinstance(head, Atom) and not (head.labels or head.accents)
+            mark = head.base if bare else raised_partial(head)  # type: ignore[attr-defined]
             if mark in ("∂", "∂⁺"):
-                return _Differential("∂⁺" if mark == "∂⁺" else "d", inner, 2)
+                return _Differential("∂⁺" if mark == "∂⁺" else "d", inner, 2, partial=True)
             if mark != "d" or base_of(inner) is None:
                 return None
             roman = isinstance(head, Atom) and head.font == "roman"

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from symgrad.cell import Cell
 from symgrad.lang.affine import Affine, as_affine, symbol
-from symgrad.lang.nodes import Name, Node, Param, Signal
+from symgrad.lang.nodes import Apply, Name, Node, Param, Signal
 from symgrad.ops import GENERIC
 from symgrad.parse.errors import ParseError, Source, did_you_mean
 from symgrad.parse.expressions import Expr, Index, Ref, Special
 from symgrad.parse.functions import FUNCTIONS, always_generic
+from symgrad.parse.grammar import Syntax
 from symgrad.parse.names import NameReader
 from symgrad.parse.scope import unknown_function
 from symgrad.parse.spelling import Name as Written
@@ -24,6 +25,10 @@ _ADJOINTS = {"lambda": "lam", "lam": "lam", "delta": "delta", "dl": "dl", "targe
 _TIMES = ("T", "t", "k", "j")
 
 
+#: \\mathcal{L}, as papers write the loss of a whole run.
+_SCRIPT_L = Spelling("L", ("cal",))
+
+
 class FormulaNameReader(NameReader):
     """In a formula a superscript that is a time is a power, unless it stands in parentheses.
 
@@ -31,6 +36,20 @@ class FormulaNameReader(NameReader):
     """
 
     signals: frozenset[str] = frozenset()
+
+    def __init__(self, source: Source, syntax: Syntax, letters: frozenset[str], cell: Cell) -> None:
+        super().__init__(source, syntax, letters)
+        self._own_script = cell.declared_name(_SCRIPT_L.plain) is not None
+
+    def read(self, tree: Tree) -> Written | None:
+        """As ``NameReader.read``; 𝓛 is L, unless the cell has a name that is written so."""
+        found = super().read(tree)
+        if found is None or self._own_script or found.spelling.base != "L":
+            return found
+        spelling = found.spelling
+        if spelling.accents[:1] == _SCRIPT_L.accents and self.syntax == "latex":
+            return replace(found, spelling=replace(spelling, accents=spelling.accents[1:]))
+        return found
 
     def acts(self, name: Written, item: Tree) -> bool:
         if isinstance(item, Group) and item.bracket in ("(", "<", "["):
@@ -108,6 +127,18 @@ class FormulaScope:
             return self.error(
                 f"{plain} is a signal and needs a time: {plain}_t, {plain}_T or {plain}_0", name
             )
+        # λ without a time can be meant as a coefficient.
+        adjoint = name.spelling.base == "delta" or (
+            name.spelling.base in ("lambda", "lam") and name.time is not None
+        )
+        if adjoint and name.spelling.is_bare:
+            return self.error(self._which_adjoint(), name)
+        timed = name.time is not None or self._time(name.spelling) is not None
+        if timed and name.spelling.base == "L" and not name.spelling.accents:
+            return self.error(
+                "L has no time: write ℓ_t for the loss of a step, as in ∂ℓ_t/∂y_t",
+                name,
+            )
         if plain in self.timeless:
             return self.error(f"{plain} is a parameter and has no time", name)
         params = [key for key, node in self.timeless.items() if isinstance(node, Param)]
@@ -117,6 +148,26 @@ class FormulaScope:
             f"it has the signals {', '.join(self.signals)} and the parameters "
             f"{', '.join(params) or 'none'}",
             name,
+        )
+
+    def _which_adjoint(self) -> str:
+        """δ and λ belong to a signal."""
+        equations = self.cell.equations
+        activated = [
+            e.target.name
+            for e in equations
+            if isinstance(e.value, Apply) and e.value.head.elementwise
+        ]
+        first = activated[0] if activated else ""
+        q = first or equations[0].target.name
+        said = (
+            f"δ_t^{q} is the derivative of L by the argument of the activation of {q}_t, "
+            if first
+            else ""
+        )
+        return (
+            f"δ and λ are written with the signal that they belong to: {said}λ_t^{q} or dL/d{q}_t "
+            f"the one by {q}_t"
         )
 
     def find(self, name: Written) -> Node | None:
@@ -213,5 +264,12 @@ class FormulaScope:
         if applied and (name.function or (len(spelling.base) > 1 and spelling.is_bare)):
             if plain in self.letters:
                 return None
+            if plain[:1] == "d" and plain[1:] in self.signals and self.reader.syntax == "text":
+                short = plain[1:]
+                raise self.error(
+                    f"{plain} in front of brackets: write the time of a differential as a "
+                    f"subscript, d{short}_T/dw, d{short}_{{t-1}}/dw",
+                    name,
+                )
             raise unknown_function(self.source, name)
         return None

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from symgrad.lang.affine import Affine, as_affine
+from symgrad.parse.claim_errors import NO_CONDITIONS
 from symgrad.parse.derivatives import DerivativeResolver
 from symgrad.parse.errors import Source
 from symgrad.parse.expressions import (
@@ -23,7 +24,7 @@ from symgrad.parse.expressions import (
 )
 from symgrad.parse.formula_names import FormulaNameReader, FormulaScope
 from symgrad.parse.formula_shapes import FormulaShapes, zero_blocks
-from symgrad.parse.formula_trees import all_steps
+from symgrad.parse.formula_trees import limits_of
 from symgrad.parse.spelling import Name, affine_of
 from symgrad.parse.table import form_of
 from symgrad.parse.tree import (
@@ -34,6 +35,7 @@ from symgrad.parse.tree import (
     Chain,
     Group,
     Juxt,
+    Num,
     Relation,
     Script,
     Sum,
@@ -97,7 +99,7 @@ class FormulaResolver(DerivativeResolver):
             text = " ".join(self.source.text[base.at : base.end].split())
             raise self.error(
                 f"{text}^T can be a power and a transpose: write ^\\top or .T for the transpose; "
-                'for the power read with horizon="power"',
+                'for the power read with horizon="power", on the command line with --power power',
                 script,
             )
         if square and (form_of((rows, columns)) == "S" or self.horizon == "power"):
@@ -120,19 +122,9 @@ class FormulaResolver(DerivativeResolver):
         return super().other(tree)
 
     def _fold(self, tree: Big) -> Expr:
-        below = next((s for s in tree.scripts if s.kind == "_"), None)
-        above = next((s for s in tree.scripts if s.kind == "^"), None)
-        bound = below.items[0] if below is not None and len(below.items) == 1 else None
-        if above is None and isinstance(bound, Atom) and bound.base == "t":
-            bound, above = all_steps(bound)
-        if (
-            not isinstance(bound, Relation)
-            or bound.sign != "="
-            or not isinstance(bound.left, Atom)
-            or above is None
-            or len(above.items) != 1
-        ):
-            raise self.error("expected both limits of a sum over time: sum_{k=1}^{T}", tree)
+        limits = limits_of(tree)
+        if isinstance(limits, str):
+            raise self.error(limits, tree)
         body = tree.body
         if tree.word and isinstance(body, Chain) and isinstance(body.operands[0], Group):
             raise self.error(
@@ -140,19 +132,36 @@ class FormulaResolver(DerivativeResolver):
                 "parentheses around the whole product, or around the sum",
                 body,
             )
-        lower = affine_of(bound.right, self.reader.letters)
-        upper = affine_of(above.items[0], self.reader.letters)
-        if lower is None or upper is None:
-            raise self.error("the limits of a sum over time are times: 1, T, t-1", tree)
+        lower, upper = self._limit(limits.lower), self._limit(limits.upper)
+        index = limits.index.base
+        if limits.chained and index in lower.names | upper.names:
+            raise self.error(f"{index} stands between bounds that use {index}: name it anew", tree)
+        if index in self.scope.timeless:
+            raise self.error(f"{index} is a name of this cell; call the index k or j", tree)
+        if ("T" in lower.names - upper.names) or (
+            lower.names and upper.is_const and upper.const < 2
+        ):
+            raise self.error(
+                f"{tree.kind} from {lower} to {upper} is empty: the smaller limit stands below, "
+                f"{index}={upper}; of matrices the factors of later times stand on the left",
+                tree,
+            )
+        lower, upper = lower + limits.after, upper - limits.before
         return Folded(
             kind=tree.kind,
-            index=bound.left.base,
+            index=index,
             lower=lower,
             upper=upper,
             body=self.read(tree.body),
             at=tree.at,
             end=tree.end,
         )
+
+    def _limit(self, tree: Tree) -> Affine:
+        form = affine_of(tree, self.reader.letters)
+        if form is None:
+            raise self.error("the limits of a sum over time are times: 1, T, t-1", tree)
+        return form
 
     def _cases(self, tree: CaseList) -> Expr:
         rows = tuple(self._case(row) for row in tree.rows)
@@ -183,9 +192,19 @@ class FormulaResolver(DerivativeResolver):
         """``[t = T]``."""
         left = affine_of(tree.left, self.reader.letters)
         right = affine_of(tree.right, self.reader.letters)
+        if tree.sign in ("≠", "≥", "≤") and (left is None or right is None):
+            raise self.error(NO_CONDITIONS, tree)
         if tree.sign != "=" or left is None or right is None:
             raise self.error("a relation cannot stand inside a formula", tree)
         return Bracketed(form=left - right, at=tree.at, end=tree.end)
+
+    def time_in(self, group: Group) -> Affine | None:
+        """As in cells, and a number: ``h[0]``."""
+        found = super().time_in(group)
+        if found is None and group.bracket in ("(", "[") and len(group.items) == 1:
+            (item,) = group.items
+            return affine_of(item, frozenset()) if isinstance(item, Num) else None
+        return found
 
     def takes_time(self, name: Name) -> bool:
         plain = name.spelling.plain

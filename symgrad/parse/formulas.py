@@ -89,7 +89,7 @@ class FormulaReader:
         horizon: Horizon,
         letters: frozenset[str],
     ) -> None:
-        reader = FormulaNameReader(source, syntax, letters)
+        reader = FormulaNameReader(source, syntax, letters, cell)
         scope = FormulaScope(source, reader, cell, [name("L"), *extra], letters)
         self.source = source
         self.shapes = FormulaShapes(source, scope.nodes)

@@ -79,7 +79,7 @@ def _bad_character(
     character = cleaned[at]
     known = {
         "|": "the bar opens and closes alike: write abs(x), norm(x), or \\lvert x \\rvert",
-        "‖": "write norm(x)",
+        "‖": "write norm(x), or one bar, |_c, behind a derivative along paths through c alone",
         "'": "a prime does not transpose: write .T, or ^\\top in LaTeX",
         "!": "there is no factorial here",
         "{": "braces only group in LaTeX, and scripts in plain text: write parentheses",
@@ -104,6 +104,8 @@ def _unexpected(
     at, stop = token.start_pos or start, token.end_pos or end
     found = _found(token)
     extra = ""
+    if token == "\ue003":
+        extra = "; behind a derivative along paths through c alone stands one bar, \\right|_{c}"
     if token.type == "SIGN":
         extra = "; put parentheses around a sign after an operator: a + (-b)"
     if token.type == "REL" or token.type == "COLON":

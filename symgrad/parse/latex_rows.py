@@ -38,6 +38,8 @@ _WORD_CALL = re.compile(
 _INTRODUCES = re.compile(
     r"\s*[,;.]?\s*(for|if|when|where|with)(?:\s+(?:all|every|each|any))?(?![A-Za-z])"
 )
+#: A bar with a subscript behind a derivative.
+RESTRICTED = "; a derivative along paths through c alone is written \\left.\\frac{…}{…}\\right|_{c}"
 _MOST_BRACES = 50
 _MOST_NESTED = 20
 
@@ -374,7 +376,10 @@ class LatexRows(Delimiters):
             raise self.source.error(f"\\left{sign} has no \\right; add it", at)
         for kind, place in self.open_bars.items():
             if place is not None:
-                raise self.source.error(f"this {kind} is not closed: add {kind}", place)
+                message = f"this {kind} is not closed: add {kind}"
+                if re.match(r"(\||‖|\\\||\\[a-zA-Z]+)\s*_", self.text[place:]):
+                    message += RESTRICTED
+                raise self.source.error(message, place)
         if self.math and not self.bare:
             start = max((at for at, kind in self.breaks if kind == "hard"), default=0)
             raise self.source.error("the mathematics that begins here is not closed", start)

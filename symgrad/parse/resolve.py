@@ -14,6 +14,7 @@ from symgrad.parse.expressions import (
     Called,
     Entrywise,
     Expr,
+    Index,
     Number,
     Product,
     Stacked,
@@ -118,7 +119,7 @@ class Resolver(ScriptResolver):
         result = self._segment(segments[0], tight[0])
         for sign, operands, signs in zip(loose, segments[1:], tight[1:], strict=True):
             right = self._segment(operands, signs)
-            if sign == "/" and isinstance(right, Product):
+            if sign == "/" and _is_open_product(operands, right):
                 raise self.error(
                     "a / b c can be (a / b) c and a / (b c): put parentheses around one of them",
                     right,
@@ -195,7 +196,7 @@ class Resolver(ScriptResolver):
         assert name is not None
         group, scripts = _applied(following)
         if group is not None and self.takes_time(name):
-            time = self._time(group)
+            time = self.time_in(group)
             if time is not None:
                 timed = replace(name, time=time, rest=scripts, end=group.end)
                 return self.named(timed), 2
@@ -209,7 +210,7 @@ class Resolver(ScriptResolver):
         """Whether a time in parentheses belongs to the name: h(t-1)."""
         return name.time is None and not name.rest
 
-    def _time(self, group: Group) -> Affine | None:
+    def time_in(self, group: Group) -> Affine | None:
         """The time in ``h(t-1)`` and ``h[t-1]``."""
         if group.bracket not in ("(", "[") or len(group.items) != 1:
             return None
@@ -317,6 +318,24 @@ def _applied(following: Tree | None) -> tuple[Group | None, tuple[Script, ...]]:
     if isinstance(following, Group) and following.bracket in ("(", "[", "{"):
         return following, scripts
     return None, ()
+
+
+def _is_open_product(operands: list[Tree], read: Expr) -> bool:
+    """Whether several factors stand there with no parentheses around all of them: b c, b · c."""
+    if len(operands) > 1:
+        return True
+    (tree,) = operands
+    # Nothing is seen of the braces of LaTeX, and in -b c the sign can belong to b alone.
+    while True:
+        if isinstance(tree, Group) and tree.bracket == "" and len(tree.items) == 1:
+            (tree,) = tree.items
+        elif isinstance(tree, Sum) and len(tree.terms) == 1:
+            ((_, tree),) = tree.terms
+            read = read.terms[0][1] if isinstance(read, Add) else read
+        else:
+            break
+    # A call is two trees side by side, and no product; 2 T is one time.
+    return isinstance(tree, Juxt | Chain) and isinstance(read, Product | Index)
 
 
 def _ranges(tree: Tree) -> tuple[Tree, ...] | None:

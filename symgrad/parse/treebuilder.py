@@ -31,6 +31,7 @@ from symgrad.parse.tree import (
     Mark,
     Num,
     Range,
+    Relation,
     Script,
     Scripted,
     Statement,
@@ -267,8 +268,23 @@ class TreeBuilder(AtomBuilder):
         if len(parts) == 1:
             found: Tree = parts[0]
             return found
-        sign = self.relation(parts[1]) if parts[1].type == "REL" else "→"
-        return self.related(parts, sign)
+        if parts[1].type == "ARROW":
+            return self.related(parts, "→")
+        if len(parts) > 5:
+            raise BadTree(
+                "one index stands between two bounds: write a sum inside a sum", *self.span(parts)
+            )
+        found = self.related(parts[:3], self.relation(parts[1]))
+        # 1 ≤ k ≤ t: what compares with t is the first relation.
+        return found if len(parts) == 3 else self._chained(found, parts)
+
+    def _chained(self, first: Relation, parts: list[Any]) -> Relation:
+        return self.related([first, *parts[3:]], self.relation(parts[3]))
+
+    def bound(self, parts: list[Token]) -> Token:
+        if parts[0] in ("⟨", "⟩", "\\langle", "\\rangle"):
+            raise BadTree(f"{parts[0]} compares nothing: write < or >", *self.span(parts))
+        return parts[0]
 
     def mark(self, parts: list[Token]) -> Mark:
         text = macro(parts[0])

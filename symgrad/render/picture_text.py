@@ -27,7 +27,7 @@ from symgrad.render.layout import (
     Under,
     Words,
 )
-from symgrad.render.symbols import head_box, is_product
+from symgrad.render.symbols import head_box, is_multiple, is_product
 
 SCRIPT = 0.72  # size of a script relative to its base
 RAISE, LOWER = 0.40, 0.22  # how far a script moves off the baseline, in em of its base
@@ -147,7 +147,7 @@ def flat(box: Box) -> Box:
     """The box with a slash for every fraction bar, so that it is one line high."""
     match box:
         case Frac(over, under):
-            return Row((_side(over), Op("/", "ordinary"), _side(under)))
+            return Row((_side(over), Op("/", "ordinary"), _below(under)))
         case Row(items):
             return Row(tuple(_beside(items, place) for place in range(len(items))))
         case Script(base, sub, sup):
@@ -177,6 +177,10 @@ def _side(box: Box) -> Box:
     items = box.items if isinstance(box, Row) else ()
     loose = any(isinstance(item, Op) and item.kind not in tight for item in items)
     return Fence(flat(box)) if loose or isinstance(box, Frac | Big) else flat(box)
+
+
+def _below(box: Box) -> Box:
+    return Fence(flat(box)) if is_multiple(box) else _side(box)
 
 
 def _listed(boxes: Sequence[Box], mark: str) -> tuple[Run, ...]:

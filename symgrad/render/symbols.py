@@ -17,6 +17,7 @@ from symgrad.render.layout import (
     Frac,
     Grid,
     Ident,
+    Number,
     Op,
     Restrict,
     Root,
@@ -172,6 +173,11 @@ def height(box: Box) -> int:
         return max(1, height(box.body))
     inside = box.arguments if isinstance(box, Call) else children(box)
     return max((height(child) for child in inside), default=0)
+
+
+def is_multiple(box: Box) -> bool:
+    """2T: a number that runs on into a letter, which a slash before it would cut in two."""
+    return isinstance(box, Row) and len(box.items) > 1 and isinstance(box.items[0], Number)
 
 
 def spaced_words(items: tuple[Box, ...], place: int) -> str:

@@ -27,7 +27,7 @@ from symgrad.render.layout import (
     Under,
     Words,
 )
-from symgrad.render.symbols import head_box, is_product, spaced_words
+from symgrad.render.symbols import head_box, is_multiple, is_product, spaced_words
 
 
 def unicode_text(box: Box) -> str:
@@ -45,7 +45,7 @@ def unicode_text(box: Box) -> str:
                 core = f"({core})"
             return core + _script("_", sub) + _script("^", sup)
         case Frac(over, under):
-            return f"{_operand(over)}/{_operand(under)}"
+            return f"{_operand(over)}/{_operand(under, below=True)}"
         case Big(text, lower, upper, body):
             return f"{text}{_script('_', lower)}{_script('^', upper)} {unicode_text(body)}"
         case Fence(body, left, right):
@@ -86,10 +86,12 @@ def _item(items: tuple[Box, ...], place: int) -> str:
     return unicode_text(item)
 
 
-def _operand(box: Box) -> str:
-    """With parentheses unless it reads as one thing beside a slash."""
+def _operand(box: Box, *, below: bool = False) -> str:
+    """With parentheses unless it reads as one thing beside a slash, or below it."""
     text = unicode_text(box)
     if isinstance(box, Row):
+        if below and is_multiple(box):
+            return f"({text})"
         loose = any(isinstance(item, Op) and item.kind not in _TIGHT for item in box.items)
         return f"({text})" if loose or any(isinstance(i, Words) for i in box.items) else text
     return f"({text})" if isinstance(box, (Frac, Big)) else text
