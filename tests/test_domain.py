@@ -9,7 +9,7 @@ from symgrad.cells import CATALOGUE
 from symgrad.derivation.evidence import Evidence
 from symgrad.lang.nodes import const, param
 from symgrad.ops import exp, sigma, softplus, sqrt
-from symgrad.parse import parse_statement
+from symgrad.parse import ParseError, parse_statement
 from symgrad.verify.needs import Needs, is_positive
 from symgrad.verify.regions import region_of
 from symgrad.verify.verdict import Verdict
@@ -124,6 +124,35 @@ def test_a_time_without_a_value_is_left_out_and_told() -> None:
     assert right.conditions == ("1 - beta^T ≠ 0",)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # At another t of the same T the sides have values, and differ.
+        "h_t/(t - 1) = -h_t",
+        "h_t/(t - 5) = {h_t/(t - 5) if t < 5; 0 otherwise}",
+        "h_t h_k/(t - k - 1) = -h_t h_k for 0 ≤ k ≤ t ≤ T",
+        # Five T and more without a value.
+        "h_T/((T - 1) (T - 2) (T - 3) (T - 4) (T - 5)) = {0 if T ≥ 6; h_T otherwise}",
+    ],
+)
+def test_times_without_a_value_hide_nothing(text: str) -> None:
+    assert check(LINEAR, text).status in ("undecided", "refuted")
+    if "h_k" not in text:
+        assert check(CATALOGUE["linear"], text).status in ("undecided", "refuted")
+
+
+def test_a_time_without_a_value_for_one_size_hides_nothing() -> None:
+    """The variance of one number is 0, that of two is not."""
+    cell = read_cell("h_t = tanh(W h_{t-1})", name="plain")
+    quotient = "{variance(h_T)/variance(h_T) if T = 3; 1 otherwise}"
+    assert not check(cell, f"{quotient} = {{2 if T = 3; 1 otherwise}}").holds
+
+
+def test_a_range_at_which_it_divides_by_zero_is_refused() -> None:
+    with pytest.raises(ParseError, match="for t = T the statement divides by zero"):
+        check(LINEAR, "h_{t-1}/(t - T) = h_{t-1}/(t - T) for t = T")
+
+
 def test_where_there_is_never_a_value_nothing_is_said() -> None:
     assert check(LINEAR, "1/(w - w) = 1").status == "undecided"
     assert check(LINEAR, "1/(h_T - w^T h_0) = 1/(w^T h_0 - h_T)").status == "undecided"
@@ -143,6 +172,13 @@ def test_a_step_has_no_value_at_0(text: str, condition: str) -> None:
     verdict = check(LINEAR, text)
     assert verdict.holds
     assert verdict.conditions == ((condition,) if condition else ())
+
+
+def test_beside_derivatives_of_a_smooth_cell_a_step_is_told() -> None:
+    cell = CATALOGUE["rnn"].scalar()
+    verdict = check(cell, "step(h_T) + step(-h_T) + dh_T/db_h = 1 + dh_T/db_h")
+    assert verdict.holds
+    assert verdict.conditions == ("h_T ≠ 0",)
 
 
 def test_beside_derivatives_a_kink_goes_without_saying() -> None:

@@ -43,7 +43,7 @@ from symgrad.lang.nodes import (
     signals_in,
 )
 from symgrad.lang.program import Program
-from symgrad.verify.claims import HORIZONS, Scope, all_sizes, check
+from symgrad.verify.claims import HORIZONS, NO_VALUE, Scope, all_sizes, check
 from symgrad.verify.formula import FormulaClaim, Runs
 from symgrad.verify.induction import prove_induction
 from symgrad.verify.onestep import prove_adjoint, prove_step
@@ -103,6 +103,9 @@ class Evidence:
             kept = tuple(h for h in scope.horizons if h <= longest)
             if verdict.status != "undecided" or not kept or len(kept) == len(scope.horizons):
                 continue
+            if any(line.startswith(NO_VALUE) for line in verdict.how):
+                # Fewer T would hide it.
+                break
             shorter = check(claim, replace(scope, horizons=kept))
             if shorter.holds or shorter.status == "refuted":
                 return shorter

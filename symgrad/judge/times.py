@@ -150,7 +150,10 @@ def stated_times(
     while (equal := next((c for c in links if _settles(c)), None)) is not None:
         letter, value = _solved(equal)
         there = {letter: value}
-        left, right = (substitute_indices(side, there) for side in (left, right))
+        try:
+            left, right = (substitute_indices(side, there) for side in (left, right))
+        except ZeroDivisionError:
+            raise found.error(f"for {letter} = {value} the statement divides by zero") from None
         links.remove(equal)
         links = [
             replace(c, left=c.left.substitute(there), right=c.right.substitute(there))

@@ -112,7 +112,7 @@ class Algebra:
 
     def blocks(self, rows: list[list[Value]]) -> Value:
         """A block matrix; plain numbers count as blocks of one entry."""
-        grid = [[_entry(cell) for cell in row] for row in rows]
+        grid = [[as_matrix(cell) for cell in row] for row in rows]
         return np.concatenate([np.concatenate(row, -1) for row in grid], -2)
 
     def inverse(self, value: Value) -> Value:
@@ -184,7 +184,8 @@ def at_kink() -> OutsideDomain:
     )
 
 
-def _entry(value: Value) -> Value:
+def as_matrix(value: Value) -> Value:
+    """A plain number as an array with one entry; an array as it is."""
     if is_array(value):
         return value
     if isinstance(value, np.ndarray | np.generic | float | complex):

@@ -11,7 +11,7 @@ from symgrad.lang.nodes import Node, Shape
 
 #: The range and the value of a sum, by the sum and the values of the indices free in it; a
 #: factor of a product, by the product and where it stands.
-Kept = dict[tuple[Node, tuple[int, ...]], Value]
+Kept = dict[tuple[Node, tuple[int | None, ...]], Value]
 
 
 def _no_name(node: Node) -> Value:

@@ -24,7 +24,7 @@ from symgrad.lang.nodes import (
 
 
 class FoldRunner:
-    """Runs a Σ or a Π; continues both from the neighbouring range where it can.
+    """Runs a Σ or a Π; continues a Π from the neighbouring range, and a Σ from a smaller T.
 
     ``body`` evaluates the body in an environment.
     """
@@ -103,7 +103,8 @@ class FoldRunner:
         return total
 
     def _continued(self, env: Environment, kept: Kept, lower: int, upper: int) -> Value:
-        key = (self.node, tuple(env.indices[name] for name in self.free))
+        # A size among them has no index: it is the same in the whole run.
+        key = (self.node, tuple(env.indices.get(name) for name in self.free))
         first, last, total = kept.get(key, (lower, lower - 1, None))
         if first != lower or last > upper:
             last, total = lower - 1, None

@@ -142,7 +142,7 @@ class FormulaResolver(DerivativeResolver):
             lower.names and upper.is_const and upper.const < 2
         ):
             raise self.error(
-                f"{tree.kind} from {lower} to {upper} is empty: the smaller limit stands below, "
+                f"{tree.kind} from {lower} to {upper} counts down: the smaller limit stands below, "
                 f"{index}={upper}; of matrices the factors of later times stand on the left",
                 tree,
             )

@@ -142,19 +142,23 @@ def _where_defined(claim: Claim, scope: Scope, verdict: Verdict, case: str = "")
     return replace(verdict, conditions=(*verdict.conditions, *new)) if new else verdict
 
 
+#: How the reason begins where a side has no value at some T.
+NO_VALUE = "a side has no value at"
+
+
 class NoValue(ZeroDivisionError):
     """A denominator vanishes at a T, whatever the numbers are."""
 
     def __init__(self, horizon: int) -> None:
         super().__init__(
-            f"a denominator vanishes at T = {horizon}, whatever the numbers are: nothing to "
-            "compare; state a range without it, such as for T ≥ 1"
+            f"{NO_VALUE} T = {horizon}: a denominator vanishes there, whatever the numbers are; "
+            "state a range without such times"
         )
         self.horizon = horizon
 
 
 def _checked(claim: Claim, scope: Scope) -> Verdict:
-    """Evaluated at all T of a scope but those at which a side has no value at all."""
+    """Evaluated at all T of a scope but those at which a side has no value for any sizes."""
     without: list[str] = []
     while True:
         try:
@@ -162,7 +166,11 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
             break
         except NoValue as error:
             rest = tuple(h for h in scope.horizons if h != error.horizon)
-            if not rest or len(without) == _MOST_WITHOUT:
+            # With free times, others at this T may have a value, and be a counterexample.
+            has_times = bool(getattr(claim, "times", None))
+            if not rest or has_times or len(without) == _MOST_WITHOUT:
+                raise
+            if not all(_is_without_value(claim, scope, error.horizon, s) for s in scope.sizes):
                 raise
             without.append(str(error.horizon))
             scope = replace(scope, horizons=rest)
@@ -170,6 +178,17 @@ def _checked(claim: Claim, scope: Scope) -> Verdict:
         return verdict
     words = f"at T = {', '.join(without)} a denominator vanishes, and there is nothing to compare"
     return replace(verdict, how=(*verdict.how, words))
+
+
+def _is_without_value(
+    claim: Claim, scope: Scope, horizon: int, sizes: tuple[tuple[str, int], ...]
+) -> bool:
+    """Whether a side has no value at a T and some sizes."""
+    try:
+        _first_difference(claim, replace(scope, horizons=(horizon,)), dict(sizes), 0)
+    except NoValue:
+        return True
+    return False
 
 
 def _checked_everywhere(claim: Claim, scope: Scope) -> Verdict:
@@ -294,11 +313,14 @@ def _first_difference(
                 if not all(algebra.equal(a, b) for a, b in zip(left, right, strict=True)):
                     return (horizon,)
             return None if compared or prime is None else ()
-        except (ZeroDivisionError, ValueError):
-            # A denominator, or that of a literal, vanishes here: another point, another prime.
+        except ZeroDivisionError:
+            # A denominator vanishes here: another point, another prime.
             failed.add(horizon)
-    if len(failed) == 1 and horizon >= 0:
-        raise NoValue(horizon)
+        except ValueError:
+            # That of a literal has no inverse: another prime.
+            failed.add(-1)
+    if len(failed) == 1 and failed != {-1}:
+        raise NoValue(*failed)
     raise ZeroDivisionError(f"a denominator vanished at {_MOST_DRAWS} random points")
 
 

@@ -16,6 +16,7 @@ from symgrad.lang.affine import T
 from symgrad.lang.algebra import Algebra, PrimeField, Rationals
 from symgrad.lang.nodes import (
     OPERATORS,
+    Apply,
     Derivative,
     Fold,
     IndexValue,
@@ -78,7 +79,7 @@ def poles(claim: Any, program: Program | None, first: int = 0) -> Iterator[Pole]
         return
     fixed = {p for p, _ in claim.imposed}
     region = region_of(getattr(claim, "times", ()), first)
-    steps = _is_of_values(claim)
+    steps = _asks_for_steps(claim)
     needs = Needs(region, dict(claim.imposed), steps=steps).of(claim.left, claim.right)
     own = OwnNeeds(program)
     told: set[str] = set()
@@ -98,16 +99,28 @@ def poles(claim: Any, program: Program | None, first: int = 0) -> Iterator[Pole]
         yield Pole(words, special, tuple(_vanishing(special, region)))
 
 
-def _is_of_values(claim: Any) -> bool:
-    """Whether a claim is about values alone, and not about derivatives."""
-    if getattr(claim, "backward", None) is not None:
-        return False
-    return not any(isinstance(node, Derivative) for node in walk(claim.left, claim.right))
+#: Functions that have a kink at 0 and no convention there.
+_KINKED = frozenset({"relu", "max", "abs", "step", "sign"})
+
+
+def _asks_for_steps(claim: Any) -> bool:
+    """Whether it has to be said that a step is not asked at 0.
+
+    Beside derivatives of a cell with kinks it goes without saying: they have no value there.
+    """
+    derivatives = getattr(claim, "backward", None) is not None or any(
+        isinstance(node, Derivative) for node in walk(claim.left, claim.right)
+    )
+    program = getattr(claim, "program", None)
+    if not derivatives or program is None:
+        return True
+    values = [equation.value for sweep in program.sweeps for equation in sweep.equations]
+    return not any(isinstance(n, Apply) and n.head.name in _KINKED for n in walk(*values))
 
 
 def _vanishing(claim: Any, region: Region) -> Iterator[Region]:
     """The times at which a claim divides by zero, whatever its signals are."""
-    steps = _is_of_values(claim)
+    steps = _asks_for_steps(claim)
     for need in Needs(region, dict(claim.imposed), steps=steps).of(claim.left, claim.right):
         if need.kind != "divisor" or _values([need.formula]) != [0]:
             continue

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from symgrad.lang.algebra import Algebra, Value
+from symgrad.lang.algebra import Algebra, Value, as_matrix
 
 #: Proved derivatives by name: the call as an atom, its slope from its value and its argument.
 Calls = Mapping[str, tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]]
@@ -206,9 +206,8 @@ class Dual(Algebra):
         if stacked:
             # Zeros among tangents in many directions.
             many = stacked[0].shape[:-2]
-            tangents = [
-                [np.broadcast_to(t, many + np.shape(t)[-2:]) for t in row] for row in tangents
-            ]
+            matrices = [[as_matrix(t) for t in row] for row in tangents]
+            tangents = [[np.broadcast_to(t, many + t.shape[-2:]) for t in row] for row in matrices]
         return Pair(value, self.base.blocks(tangents))
 
     def tangent(self, pair: Pair) -> Value:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from symgrad.lang.algebra import Algebra, Value, is_array
+from symgrad.lang.algebra import Algebra, Value, as_matrix, is_array
 from symgrad.lang.nodes import Node, Param, Signal
 from symgrad.lang.program import Inputs, Program
 from symgrad.lang.tape import Environment, tape_of
@@ -180,8 +180,9 @@ class _Tangents:
     def of(self, pair: Pair) -> Value:
         """The tangent of a pair, in all directions even if it is zero."""
         found = self.dual.tangent(pair)
-        if self.directions and found.ndim == 2:
-            found = np.broadcast_to(found, (self.directions, *found.shape))
+        if self.directions and np.ndim(found) < 3:
+            matrix = as_matrix(found)
+            found = np.broadcast_to(matrix, (self.directions, *matrix.shape))
         return found
 
     def value(self, label: str, time: int) -> Value:

@@ -83,8 +83,7 @@ class Needs:
     """Collects what formulas need, once for each region of times at which they need it.
 
     ``values``: parameters that have one.
-    ``steps``: whether a step needs that it is not asked at 0. Beside derivatives it goes without
-    saying: what is differentiated has none there.
+    ``steps``: whether a step without a convention needs that it is not asked at 0.
     """
 
     def __init__(
@@ -120,7 +119,8 @@ class Needs:
         elif isinstance(node, Apply) and node.head.name in _ARGUMENTS:
             self._add(node.args[0], _ARGUMENTS[node.head.name], region)
         elif self.steps and isinstance(node, Apply) and node.head.name in _STEPS:
-            self._add(node.args[0], "divisor", region)
+            for factor in factors(node.args[0]):
+                self._add(factor, "divisor", region)
         for argument in node.args:
             self._visit(argument, region, depth)
 
