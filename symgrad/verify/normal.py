@@ -7,7 +7,8 @@ and products have one form. ``peel`` splits the last term off: S(T) = S(T-1) + f
 
 Soundness. All manipulations hold for nonzero factors and whenever the recorded
 ``Requirement``s hold (ranges not emptier than empty, symbolic exponents not negative; a
-negative number is a division, and ``domain.poles`` says where that has a value). For a given T both sides are then polynomials in every factor (rational functions where the
+negative number is a division, and ``domain.poles`` says where that has a value). For a
+given T both sides are then polynomials in every factor (rational functions where the
 formula divides), so an identity for nonzero values is one for all values at which both
 sides are defined, zero included.
 """
