@@ -3,9 +3,12 @@
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from hypothesis import settings
+
+from tools import THOROUGH
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -21,3 +24,16 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdicts for T up to 8 in place of 50, where a test is about something else than T."""
+    if THOROUGH:
+        return
+    from symgrad.derivation import request, verdicts, writer
+    from symgrad.derivation.evidence import Evidence
+    from symgrad.judge import statement
+
+    for module in (request, statement, verdicts, writer):
+        monkeypatch.setattr(module, "Evidence", partial(Evidence, thorough=False))

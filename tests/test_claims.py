@@ -557,7 +557,7 @@ def test_printed_error_bounds_are_below_two_to_minus_forty() -> None:
     for key, reading in READINGS:
         if reading == "vector":
             evidence, gradient = judged(key, reading)
-            for made in statements(gradient)[:6]:
+            for made in statements(gradient)[:9]:
                 options = (made.times, gradient.objective, gradient)
                 claim = evidence.claim(
                     made.left, made.right, *options, explicit_pre_activations(evidence.cell)

@@ -32,6 +32,9 @@ from symgrad.lang.tape import Environment, evaluate
 from symgrad.ops import sigma, tanh
 from symgrad.verify.oracles import Direction, complex_step
 
+#: None of it is about how far T goes.
+pytestmark = pytest.mark.usefixtures("quick")
+
 k = symbol("k")
 HORIZONS = range(7)
 SIZES = ({"n": 1, "m": 1, "q": 1}, {"n": 2, "m": 3, "q": 1}, {"n": 3, "m": 2, "q": 4})

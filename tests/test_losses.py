@@ -34,6 +34,9 @@ from symgrad.ops import concat, sigma, tanh
 from symgrad.ops.build import shape_text
 from symgrad.parse import read_cell
 
+#: None of it is about how far T goes.
+pytestmark = pytest.mark.usefixtures("quick")
+
 SIZES = [{"n": 1, "m": 1, "q": 1, "p": 1}, {"n": 2, "m": 3, "q": 4, "p": 3}]
 
 

@@ -42,6 +42,9 @@ from symgrad.render.latex_math import latex
 from symgrad.render.notation import box
 from symgrad.render.text_math import unicode_text
 
+#: None of it is about how far T goes.
+pytestmark = pytest.mark.usefixtures("quick")
+
 RNN, LSTM = CATALOGUE["rnn"], CATALOGUE["lstm"]
 LINEAR = CATALOGUE["linear"].scalar()
 n, q = sizes("n q")

@@ -16,6 +16,9 @@ from symgrad.derivation.writer import Writer
 from symgrad.lang.nodes import Derivative
 from symgrad.ops import activation, concat, mean, softmax, sqrt, tanh
 
+#: None of it is about how far T goes.
+pytestmark = pytest.mark.usefixtures("quick")
+
 FILE = """
 import symgrad as sg
 n, m = sg.sizes("n m")

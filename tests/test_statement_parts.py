@@ -5,16 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from functools import cache, partial
+from functools import cache
 
 import pytest
 
 import symgrad as sg
 from symgrad.cell import Cell
 from symgrad.cli.main import main
-from symgrad.derivation import request
-from symgrad.derivation.evidence import Evidence
-from symgrad.judge import statement
 from symgrad.lang.affine import symbol
 from symgrad.lang.nodes import Node, derivative, name
 from symgrad.parse import ParseError, parse_claim, parse_formula, read_cell_file
@@ -266,13 +263,6 @@ def _statements(lines: list[str], syntax: Syntax) -> Iterator[str]:
     equations = [line for line in lines if not defines(line)]
     yield from equations[:-1]
     yield "\n".join([equations[-1], *filter(defines, lines)])
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """T up to 8 is enough to see whether a formula was read as it was printed."""
-    for module in (request, statement):
-        monkeypatch.setattr(module, "Evidence", partial(Evidence, thorough=False))
 
 
 @pytest.mark.usefixtures("quick")

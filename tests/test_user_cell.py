@@ -60,6 +60,9 @@ readout = Cell("readout", [
 ], inputs=[x])
 '''
 
+#: None of it is about how far T goes.
+pytestmark = pytest.mark.usefixtures("quick")
+
 DOCUMENT = """\
 from cells import {name} as cell
 from symgrad import loss
