@@ -28,6 +28,9 @@ from symgrad.lang.nodes import Param, Signal, signals_in
 from symgrad.lang.program import Inputs
 from symgrad.ops import sigma
 
+#: None of it is about how far T goes.
+pytestmark = pytest.mark.usefixtures("quick")
+
 k = symbol("k")
 F = Fraction
 NEARLY_ONE = 1 + F(1, 10**9)

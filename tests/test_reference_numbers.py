@@ -24,6 +24,9 @@ from symgrad.lang.algebra import Floats, Multiprecision, Rationals
 from symgrad.lang.program import Inputs, Runner, Trace
 from symgrad.parse import read_cell
 
+#: None of it is about how far T goes.
+pytestmark = pytest.mark.usefixtures("quick")
+
 X = (0.5, -1.0, 0.8)
 TARGETS = (0.2, -0.4, 0.3)
 

@@ -30,6 +30,9 @@ from symgrad.lang.nodes import param as parameter
 from symgrad.lang.tape import Environment, evaluate
 from symgrad.ops import sigma, tanh
 
+#: None of it is about how far T goes.
+pytestmark = pytest.mark.usefixtures("quick")
+
 SIZES = ({"n": 1, "m": 1, "q": 1}, {"n": 2, "m": 3, "q": 1}, {"n": 3, "m": 2, "q": 4})
 TIME = 5
 
