@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
+
+import pytest
+
 import symgrad as sg
 from symgrad.derivation.evidence import Evidence
-from symgrad.lang.affine import T, k
+from symgrad.lang.affine import Affine, T, j, k, t
+from symgrad.lang.algebra import Rationals
+from symgrad.lang.environment import Environment, Kept
+from symgrad.lang.nodes import SCALAR, Node, index_value, name, prod_over, signal, sum_over
 from symgrad.lang.nodes import derivative as derivative_of
-from symgrad.lang.nodes import index_value, name, sum_over
+from symgrad.lang.tape import tape_of
 
 
 def test_a_signal_that_is_a_plain_number_has_zero_derivatives() -> None:
@@ -30,3 +38,40 @@ def test_a_size_in_a_sum_is_no_time() -> None:
     right = index_value(n) * sum_over("k", 1, T, h.at(k))
     assert sg.check(cell, (left, right)).holds
     assert sg.check(cell, (left, right + h.at(T))).status == "refuted"
+
+
+def at(time: Affine) -> Node:
+    return signal("h", SCALAR, time)
+
+
+def ranges() -> dict[str, Node]:
+    return {
+        "from 1 to T": sum_over("k", 1, T, at(k) * at(k - 1)),
+        "the last three": sum_over("k", T - 2, T, at(k)),
+        "from T on": sum_over("k", T, T + 3, at(k)),
+        "up to a number": sum_over("k", 1, 4, at(k)),
+        "a sum in a sum": sum_over("t", 1, T, at(t) * sum_over("k", 1, t, at(k))),
+        "with the time outside": sum_over("t", 1, T, sum_over("k", 1, 5, at(k) + 2 * at(t))),
+        "factors": prod_over("j", 1, T, at(j) + 2),
+        "factors after k": sum_over("k", 1, T, prod_over("j", k + 1, T, at(j))),
+        "factors with k": sum_over("k", 1, T, prod_over("j", 1, k, at(j) + 2 * at(k))),
+        "factors with T": prod_over("j", 1, T, at(j) + at(T)),
+        "terms with T": sum_over("k", 1, T, at(k) * at(T - k)),
+    }
+
+
+@pytest.mark.parametrize("order", [range(7), range(6, -1, -1), (2, 5, 1, 6, 0, 5)], ids=str)
+@pytest.mark.parametrize("case", ranges())
+def test_what_is_kept_over_a_run_changes_no_value(case: str, order: Sequence[int]) -> None:
+    algebra = Rationals()
+    tape = tape_of([ranges()[case]], algebra)
+
+    def value(label: str, time: int) -> Fraction:
+        return Fraction(time * time - 5 * time + 3, 2 + time % 3)
+
+    kept: Kept = {}
+    for horizon in order:
+        env = Environment({}, value, {"T": horizon})
+        (alone,) = tape.run(env)
+        env = Environment({}, value, {"T": horizon}, kept=kept)
+        assert tape.run(env) == [alone], horizon

@@ -99,13 +99,13 @@ class Evidence:
     def checked(self, claim: FormulaClaim, scope: Scope) -> Verdict:
         """Exact evaluation; for fewer T where the degree grows too fast for the whole range."""
         verdict = check(claim, scope)
+        if any(line.startswith(NO_VALUE) for line in verdict.how):
+            # Fewer T would hide it.
+            return verdict
         for longest in (8, 4, 2):
             kept = tuple(h for h in scope.horizons if h <= longest)
             if verdict.status != "undecided" or not kept or len(kept) == len(scope.horizons):
                 continue
-            if any(line.startswith(NO_VALUE) for line in verdict.how):
-                # Fewer T would hide it.
-                break
             shorter = check(claim, replace(scope, horizons=kept))
             if shorter.holds or shorter.status == "refuted":
                 return shorter

@@ -38,7 +38,8 @@ class Algebra:
 
     @cached_property
     def tapes(self) -> dict[Any, Any]:
-        """Tapes of this algebra by their roots; see ``tape.tape_of``."""
+        """What is made once for this algebra: its tapes by their roots (``tape.tape_of``), and the
+        dual numbers over it with theirs (``verify.dual.dual_of``)."""
         return {}
 
     def const(self, value: Fraction) -> Value:
